@@ -1,0 +1,48 @@
+/*
+ * gpu.h - what a maker says of one GPU: the specification that physics uses.
+ *
+ * UNITS. SI; dense peaks (no sparsity), one direction of a link. A peak of 0
+ * means that the GPU has no such unit; users fall back as they see fit.
+ *
+ * OWNERSHIP. Plain values, no pointers: copy freely.
+ */
+#ifndef STC_HW_GPU_H
+#define STC_HW_GPU_H
+
+#include "sim/base/dtype.h"
+
+/* X(id, name): the generation selects kernels (tiles, pipelines). */
+#define STC_GEN_MAP(X)                                                         \
+    X(VOLTA, "volta")                                                          \
+    X(TURING, "turing")                                                        \
+    X(AMPERE, "ampere")                                                        \
+    X(ADA, "ada")                                                              \
+    X(HOPPER, "hopper")                                                        \
+    X(BLACKWELL, "blackwell")                                                  \
+    X(CDNA2, "cdna2")                                                          \
+    X(CDNA3, "cdna3")
+
+enum stc_gen {
+#define STC_GEN_ROW(id, name) STC_GEN_##id,
+    STC_GEN_MAP(STC_GEN_ROW)
+#undef STC_GEN_ROW
+        STC_GEN_COUNT
+};
+
+struct stc_gpu {
+    char name[64];                          /* "H100-SXM5-80GB", as in the catalogue */
+    double peak_flop_per_s[STC_MATH_COUNT]; /* dense; 0: the GPU has no such unit */
+    int n_sm;                               /* multiprocessors (compute units on AMD) */
+    double clock_hz;                        /* boost clock that the peaks assume */
+    double mem_Bps;
+    double mem_bytes;
+    double l2_bytes;
+    double smem_bytes; /* shared memory of one SM */
+    double tdp_w;
+    enum stc_gen gen;
+    double nvlink_Bps; /* all links of the GPU together, one direction; 0: none */
+    double pcie_Bps;   /* to the host, one direction */
+    double c2c_Bps;    /* NVLink-C2C to a Grace CPU, one direction; 0: none */
+};
+
+#endif
