@@ -1,0 +1,84 @@
+/*
+ * stack.h - what a training framework of a given age does with a model: data,
+ * not branches.
+ *
+ * THEORY. A stack selects and sizes; it never multiplies kernel or collective
+ * seconds (a kernel's time is the hardware's and the kernel family's). It says
+ * which operators are fused away, which collectives run beside compute, how
+ * gradients are bucketed, what is kept in which precision, what the framework
+ * itself occupies. At most four numbers a stack are fitted: host seconds per
+ * launch, host seconds per step, framework bytes, allocator slack.
+ *
+ * SOURCES. Each field's reason is the comment beside it in models/stacks/NAME.yaml.
+ */
+#ifndef STC_MODELS_STACK_H
+#define STC_MODELS_STACK_H
+
+#include "models/op.h"
+#include "sim/base/err.h"
+
+enum { STC_STACK_MAX_FUSIONS = 32 };
+
+struct stc_stack {
+    char name[64];
+    char framework[64];
+    int32_t year_from, year_to;
+
+    /* fusions: operators that cost no kernel of their own (their bytes vanish) */
+    int32_t n_fused;
+    uint8_t fused[STC_STACK_MAX_FUSIONS];  /* enum stc_op_id */
+    int32_t bias_gelu_fused, masked_softmax_fused, unfused_dropout_mask_bytes;
+    int32_t fused_xent;          /* cross-entropy without an fp32 copy of the logits */
+    int32_t wgrad_accum_fused;   /* gradient accumulated inside the wgrad product */
+    int32_t multi_tensor_optim;  /* one fused optimizer kernel over buckets */
+    int32_t elementwise_passes;  /* extra HBM passes of eager element-wise code, 0: none */
+
+    /* parallelism defaults when the scenario is silent */
+    int32_t default_shard;        /* enum stc_sharding */
+    int32_t default_seq_parallel; /* with tp > 1 */
+    int32_t default_vp;           /* interleaved when pp > 1: chunks a stage; 0: as many as layers allow; 1: no */
+    int32_t default_recompute;    /* enum stc_recompute */
+    int32_t default_flash;
+    int32_t default_dropout;
+    int32_t vocab_pad_multiple;   /* padded to this times tp */
+
+    /* overlap */
+    int32_t overlap_grad_reduce;  /* gradient buckets beside the last backward */
+    int32_t overlap_param_gather; /* zero-1 gathers beside the next forward */
+    int32_t overlap_p2p;          /* pipeline send/recv beside compute */
+    int32_t overlap_tp;           /* enum stc_overlap of tensor-parallel collectives */
+    int32_t overlap_moe;          /* dispatch/combine beside other compute */
+    int32_t p2p_scatter_gather;   /* 1: activations cross nodes cut by tp, gathered inside (2104.04473 §4.1) */
+    int32_t zero1_broadcast;      /* parameters return by per-rank broadcasts, not one all-gather */
+    int32_t reduce_whole_grads;   /* zero-1 that all-reduces gradients instead of reduce-scatter */
+    double bucket_bytes;          /* gradient bucket */
+    int32_t prefetch_layers;      /* FSDP units gathered ahead */
+    int32_t moe_deepep;           /* a token once per destination node */
+
+    /* what is kept in which precision: bytes a parameter */
+    double param_bytes, grad_bytes, main_param_bytes, optim_state_bytes; /* of 16-bit training */
+    double grad_reduce_bytes;     /* a parameter on the wire */
+    double param_gather_bytes;    /* a parameter on the wire, zero-1 and FSDP */
+    int32_t fp8_weight_cache;     /* fp8 copies of the weights are kept */
+
+    /* host */
+    double host_s_per_launch;     /* fitted: CPU seconds to enqueue one kernel */
+    double host_s_per_step;       /* fitted: data, logging, optimizer bookkeeping */
+    int32_t default_cuda_graphs;
+
+    /* memory */
+    double framework_bytes;       /* fitted: what the framework holds beside the model */
+    double allocator_slack_frac;  /* fitted: reserved / allocated - 1 */
+    double context_bytes;         /* CUDA context and NCCL, seen by nvidia-smi */
+
+    char nccl_version[16];
+};
+
+/* The stack of a name, or of (framework, year) as run tables name them. */
+enum stc_err stc_stack_find(const char *name, struct stc_stack *out, struct stc_diag *diag) STC_MUST_USE;
+enum stc_err stc_stack_for(const char *framework, int year, struct stc_stack *out, struct stc_diag *diag) STC_MUST_USE;
+int stc_stack_catalogue_n(void);
+const char *stc_stack_catalogue_name(int i);
+int stc_stack_fuses(const struct stc_stack *s, enum stc_op_id id);
+
+#endif
