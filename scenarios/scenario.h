@@ -1,0 +1,95 @@
+/*
+ * scenario.h - the question: one struct that holds a whole scenario.
+ *
+ * THEORY. A scenario says what (model, training job), where (cluster) and how
+ * (layout, stack). It is filled from YAML, from KEY=VALUE on a command line and
+ * from rows of run tables, always through the same key table (scenarios/keys.c),
+ * so one text means one thing. Then it is *resolved*: names are looked up in the
+ * catalogues, unstated keys get the stack's defaults, dp and n_micro follow from
+ * gpus and global_batch, and everything is checked against everything.
+ *
+ * LIFE CYCLE. init -> load / set (any number, any order) -> resolve -> use.
+ * A load or set that fails leaves the struct untouched.
+ *
+ * OWNERSHIP. A flat value: copy with =. Texts are arrays or borrowed from the
+ * program's static tables.
+ */
+#ifndef STC_SCENARIOS_SCENARIO_H
+#define STC_SCENARIOS_SCENARIO_H
+
+#include "hw/cluster.h"
+#include "models/build.h"
+#include "sim/base/err.h"
+
+enum { STC_SCENARIO_SCHEMA = 1 };
+
+/* What the person wrote; STC_AUTO (-1) or an empty name: not said. */
+enum { STC_AUTO = -1 };
+
+enum stc_record_level { STC_RECORD_TOTALS, STC_RECORD_STAGES, STC_RECORD_ALL };
+
+struct stc_sim_opts {
+    int32_t fold_layers;  /* 1: consecutive work of one stream is one segment */
+    int32_t fold_ranks;   /* 1: one rank of each class runs */
+    int32_t fold_steady;  /* 1: a pipeline's steady state may be skipped when it repeats exactly */
+    int32_t record;       /* enum stc_record_level */
+    int64_t seed;
+    int32_t straggler_rank;    /* -1: none */
+    double straggler_factor;   /* its kernels take this times as long */
+    char nccl_algo[24], nccl_proto[24]; /* as NCCL_ALGO and NCCL_PROTO; empty: NCCL's choice */
+    int32_t nccl_max_ctas;     /* 0: NCCL's choice */
+    int32_t nccl_p2p_disable;
+    double mem_margin_bytes;   /* verdict "fits" leaves this much free */
+};
+
+struct stc_scenario {
+    /* as written */
+    char title[128];
+    char model_name[64];
+    char stack_name[64];
+    char framework[64];
+    int32_t year;
+    char node_name[64];
+    char fabric_name[64];
+    char gpu_name[64];
+    int32_t n_gpus;        /* STC_AUTO: all of the cluster */
+    int32_t mem_kind;      /* which memory the person compares with: enum below */
+    /* resolved */
+    struct stc_model model;
+    struct stc_cluster cluster;
+    struct stc_layout layout;
+    struct stc_train train;
+    struct stc_stack stack;
+    struct stc_sim_opts sim;
+    int resolved;
+};
+
+enum stc_mem_report { STC_MEMREP_ALLOCATED, STC_MEMREP_ALLOCATED_LAST, STC_MEMREP_SMI, STC_MEMREP_UNSTATED };
+
+void stc_scenario_init(struct stc_scenario *s);
+
+/* Reads a YAML document ("name" is for messages). */
+STC_MUST_USE enum stc_err stc_scenario_load(struct stc_scenario *s, const char *name, const char *text, size_t len,
+                                            struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_scenario_load_file(struct stc_scenario *s, const char *path, struct stc_diag *diag);
+
+/* "layout.tp", "4": the very same conversion as a line of YAML. */
+STC_MUST_USE enum stc_err stc_scenario_set(struct stc_scenario *s, const char *key, const char *value,
+                                           struct stc_diag *diag);
+
+/* Looks names up, fills what is unsaid, checks. INFEASIBLE with a sentence when
+ * the layout cannot be cut from the model or the cluster. Idempotent. */
+STC_MUST_USE enum stc_err stc_scenario_resolve(struct stc_scenario *s, struct stc_diag *diag);
+
+/* Writes the scenario as YAML that loads to an equal struct. */
+struct stc_text;
+STC_MUST_USE enum stc_err stc_scenario_write(const struct stc_scenario *s, struct stc_text *out);
+
+/* 64-bit hash of everything that the forecast depends on. */
+uint64_t stc_scenario_hash(const struct stc_scenario *s);
+
+/* The key table, for help and for validate. */
+struct stc_bind_table;
+const struct stc_bind_table *stc_scenario_keys(void);
+
+#endif

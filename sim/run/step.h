@@ -1,0 +1,27 @@
+/*
+ * step.h - simulates one training step of a resolved scenario.
+ *
+ * THEORY. place (ranks onto GPUs) -> lower (a template of tasks per stage) ->
+ * classes (ranks that cannot be told apart run once) -> the engine -> derive.
+ *
+ * ERRORS. INFEASIBLE when the layout cannot be placed or scheduled; a model that
+ * does not fit in memory is not an error here: result.fits says so.
+ */
+#ifndef STC_RUN_STEP_H
+#define STC_RUN_STEP_H
+
+#include "kernels/coll.h"
+#include "kernels/cost.h"
+#include "scenarios/scenario.h"
+#include "sim/base/arena.h"
+#include "sim/run/result.h"
+
+struct stc_run_params { /* borrowed, immutable, shared by threads */
+    const struct stc_cost *cost;
+    const struct stc_coll_params *coll;
+};
+
+STC_MUST_USE enum stc_err stc_step_run(const struct stc_scenario *s, const struct stc_run_params *p,
+                                       struct stc_arena *a, struct stc_result *out, struct stc_diag *diag);
+
+#endif
