@@ -14,6 +14,8 @@
 
 #include <stdarg.h>
 
+/* What libstepcast.so shows to the outside; all else is hidden. */
+#define STC_API __attribute__((visibility("default")))
 #define STC_MUST_USE __attribute__((warn_unused_result))
 #define STC_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
@@ -28,6 +30,10 @@
     X(BUG, 7, "an internal check failed; please report it")                  \
     X(DEADLOCK, 8, "ranks wait for each other and none can go on")           \
     X(INTERRUPTED, 9, "stopped by the user")
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum stc_err {
     STC_OK = 0, /* "success" */
@@ -53,6 +59,10 @@ enum stc_err stc_fail_prefix(struct stc_diag *diag, enum stc_err err, const char
     STC_PRINTF(3, 4);
 
 /* "success", "out of memory", …; never NULL. */
-const char *stc_err_text(enum stc_err err);
+STC_API const char *stc_err_text(enum stc_err err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
