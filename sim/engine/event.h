@@ -44,7 +44,7 @@ struct stc_event {
 };
 
 struct stc_queue {
-    struct stc_event *at;   /* private: at[STC_QUEUE_ROOT] is the root; aligned to a cache line */
+    struct stc_event *at;   /* private: a heap, root first */
     size_t n;               /* private: places in use, the open root included */
     size_t cap;             /* private */
     uint64_t next_seq;      /* private */
