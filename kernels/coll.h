@@ -40,7 +40,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hw/fabric.h"
 #include "hw/gpu.h"
+#include "hw/node.h"
 #include "kernels/cost.h"
 #include "sim/base/arena.h"
 #include "sim/base/err.h"
@@ -90,34 +92,6 @@ enum stc_coll_lib {
         STC_COLL_LIB_COUNT
 };
 
-/* How the GPUs of one node reach each other. */
-enum stc_coll_intra {
-    STC_INTRA_NVSWITCH, /* every pair at full port rate */
-    STC_INTRA_MESH,     /* point-to-point NVLinks, all connected (DGX-1, 4-GPU nodes) */
-    STC_INTRA_PAIRS,    /* NVLink bridges on pairs, PCIe between them */
-    STC_INTRA_PCIE,     /* peer to peer over PCIe */
-    STC_INTRA_SHM,      /* through host memory (P2P off or impossible) */
-    STC_INTRA_COUNT
-};
-
-/* X(id, name): what carries traffic between nodes (truth's `fabric` words). */
-#define STC_COLL_NET_MAP(X)                                                    \
-    X(NONE, "none")                                                            \
-    X(IB, "ib")                                                                \
-    X(ROCE, "roce")                                                            \
-    X(EFA, "efa")                                                              \
-    X(OPA, "opa")                                                              \
-    X(TCPXO, "tcpxo")                                                          \
-    X(SLINGSHOT, "slingshot")                                                  \
-    X(SOCKET, "socket")
-
-enum stc_coll_net {
-#define STC_COLL_NET_ROW(id, name) STC_COLL_NET_##id,
-    STC_COLL_NET_MAP(STC_COLL_NET_ROW)
-#undef STC_COLL_NET_ROW
-        STC_COLL_NET_COUNT
-};
-
 /* What the cost depends on of a group of ranks. Members are numbered node by
  * node: member = node * ranks_per_node + local (the last node may hold fewer). */
 struct stc_group_shape {
@@ -125,11 +99,13 @@ struct stc_group_shape {
     int n_nodes;        /* NVLink domains that the group touches */
     int ranks_per_node; /* the most in one node */
     int domain_ranks;   /* GPUs in one NVLink domain (8; 72 in an NVL72 rack) */
-    enum stc_coll_intra intra;
+    enum stc_intra intra;
+    bool shm;   /* no peer access: staged through host memory, intra_Bps is that rate */
     enum stc_gen gen;
-    enum stc_coll_net net;
+    enum stc_fabric_tech net; /* read only when n_nodes > 1 */
     double clock_hz;        /* GPU clock: latencies of an unmeasured GPU scale by it; 0: the generation's */
-    double intra_Bps;       /* a rank's port inside the node, one direction, by specification */
+    double intra_Bps;       /* a rank's port inside the node, one direction, by specification;
+                             * on a mesh what its links into the group give (stc_hw_node_ring_Bps) */
     double intra_latency_s; /* of one hop where no generation fit applies (PCIe, SHM) */
     double mem_Bps;         /* HBM: eager custom all-reduce copies through it */
     int n_nics;             /* NICs of one node that this group can use */
@@ -152,6 +128,8 @@ struct stc_coll_force {
     bool p2p_disable;          /* NCCL_P2P_DISABLE=1: intra traffic through host memory */
     bool nvls_disable;         /* NCCL_NVLS_ENABLE=0 */
     bool hier_all_to_all;      /* token once per destination node, then NVLink (DeepEP) */
+    double hier_net_frac;      /* with it: distinct (token, node) pairs / copies that leave
+                                * the node, from stc_coll_dedup_frac; 0 is read as 1 */
     int nccl_version;          /* 22703 for 2.27.3; 0: a current one */
 };
 #define STC_COLL_FORCE_INIT                                                    \
@@ -195,8 +173,10 @@ struct stc_coll_flows {
     struct stc_coll_flow *v; /* in the arena */
     size_t n, cap;
     double start_latency_s; /* all flows start this long after the last rank arrived */
-    double eff_intra;       /* share of the raw link rate that these flows reach: the engine */
-    double eff_net;         /* divides bytes by it (or lowers the link) for intra / inter flows */
+    /* Share of g->intra_Bps and g->nic_Bps that these flows reach. An engine whose
+     * links carry capacity C runs a flow at weight 1 with bytes × rate / (C × eff). */
+    double eff_intra;
+    double eff_net;
     struct stc_arena *arena;
 };
 
@@ -207,6 +187,10 @@ STC_MUST_USE enum stc_err stc_coll_emit(const struct stc_coll_params *p,
                                         const struct stc_group_shape *g, enum stc_coll coll,
                                         double bytes, const struct stc_coll_force *force,
                                         struct stc_coll_flows *out);
+
+/* Of top-k copies of a token spread evenly over `experts` on `n_nodes` nodes:
+ * expected distinct remote nodes / expected copies to remote nodes, (0, 1]. */
+double stc_coll_dedup_frac(int topk, int experts, int n_nodes);
 
 /* Bytes through a rank's port / S. 0 for one rank. */
 double stc_coll_bus_factor(enum stc_coll coll, int n_ranks);
@@ -219,7 +203,5 @@ const char *stc_coll_proto_name(enum stc_coll_proto p);
 bool stc_coll_proto_parse(const char *text, enum stc_coll_proto *out);
 const char *stc_coll_lib_name(enum stc_coll_lib l);
 bool stc_coll_lib_parse(const char *text, enum stc_coll_lib *out);
-const char *stc_coll_net_name(enum stc_coll_net n);
-bool stc_coll_net_parse(const char *text, enum stc_coll_net *out);
 
 #endif
