@@ -1,0 +1,505 @@
+/*
+ * machine.c - see machine.h. One flat array of stream states, one event queue,
+ * a work list of streams to try; no recursion, so a chain of zero-time tasks
+ * cannot overflow the stack.
+ */
+#include "sim/engine/machine.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/engine/event.h"
+
+enum state { FREE, BLOCKED, RUNNING, JOINING, SEM_WAIT, PROG_WAIT, ENDED };
+enum event_kind { EV_WORK, EV_JOIN, EV_NET, EV_POKE };
+enum { NONE = UINT32_MAX, SHIFT = 4 };
+
+struct stream {
+    struct stc_task task;
+    double left_ticks;   /* WORK: at full rate, as of `since` */
+    int64_t since;
+    int64_t idle_from, start, arrive;
+    int64_t cause_start;
+    uint32_t cause_tag;
+    uint32_t done;       /* tasks finished */
+    uint32_t next_joiner;/* list of arrived members of a communicator */
+    uint32_t last_tag;
+    int64_t last_start;
+    float rate;          /* of the WORK that runs */
+    uint16_t epoch;      /* of the WORK's event */
+    uint16_t waiters;    /* streams of this rank blocked on this one */
+    uint8_t state, cause_stream, waited; /* waited: a wait held it up */
+    uint8_t has_task;
+};
+
+struct comm {
+    uint32_t arrived, first, last; /* list of streams */
+    uint32_t op;
+    int64_t start;
+};
+
+struct rank_state {
+    int64_t mem, mem_peak, end;
+    uint8_t comm_active[STC_COMM_CLASSES];
+    uint8_t mask;
+    uint16_t prog_waiting;
+};
+
+struct stc_machine {
+    struct stc_machine_conf c;
+    struct stream *st;   /* [n_ranks << SHIFT] */
+    struct rank_state *rk;
+    struct comm *comms;
+    int64_t *sems;       /* [n_ranks * n_sems] */
+    uint32_t *todo;      /* ring of streams to try */
+    uint8_t *queued;     /* [n_ranks << SHIFT] */
+    uint32_t todo_cap, todo_head, todo_n;
+    struct stc_queue q;
+    int64_t now;
+    int64_t net_event_at; /* tick of the newest EV_NET event; INT64_MAX: none */
+    uint32_t net_epoch;   /* of that event */
+    bool has_rates;
+    enum stc_err err;
+    struct stc_diag *diag;
+    struct stc_machine_stats stats;
+};
+
+static void fail(struct stc_machine *m, enum stc_err e)
+{
+    if (m->err == STC_OK) m->err = e;
+}
+
+static void todo_push(struct stc_machine *m, uint32_t s)
+{
+    if (m->queued[s]) return;
+    m->queued[s] = 1;
+    assert(m->todo_n < m->todo_cap);
+    uint32_t at = m->todo_head + m->todo_n++;
+    if (at >= m->todo_cap) at -= m->todo_cap;
+    m->todo[at] = s;
+}
+
+static uint32_t todo_pop(struct stc_machine *m)
+{
+    uint32_t s = m->todo[m->todo_head];
+    m->todo_head = m->todo_head + 1 == m->todo_cap ? 0 : m->todo_head + 1;
+    m->todo_n--;
+    m->queued[s] = 0;
+    return s;
+}
+
+enum stc_err stc_machine_make(struct stc_machine **out, const struct stc_machine_conf *conf)
+{
+    assert(conf->n_streams <= STC_MAX_STREAMS && conf->n_ranks < (1U << 28));
+    struct stc_machine *m = calloc(1, sizeof *m);
+    if (!m) return STC_ERR_NOMEM;
+    m->c = *conf;
+    size_t n = (size_t)conf->n_ranks << SHIFT;
+    m->todo_cap = conf->n_ranks * conf->n_streams + 1;
+    m->st = calloc(n ? n : 1, sizeof *m->st);
+    m->queued = calloc(n ? n : 1, 1);
+    m->rk = calloc(conf->n_ranks ? conf->n_ranks : 1, sizeof *m->rk);
+    m->comms = calloc(conf->n_comms ? conf->n_comms : 1, sizeof *m->comms);
+    m->sems = calloc((size_t)conf->n_ranks * conf->n_sems + 1, sizeof *m->sems);
+    m->todo = calloc(m->todo_cap, sizeof *m->todo);
+    if (!m->st || !m->queued || !m->rk || !m->comms || !m->sems || !m->todo ||
+        stc_queue_init(&m->q, (size_t)conf->n_ranks * 4 + 64) != STC_OK) {
+        stc_machine_free(m);
+        return STC_ERR_NOMEM;
+    }
+    for (uint32_t r = 0; r < conf->n_ranks; r++)
+        for (uint32_t i = 0; i < conf->n_sems; i++)
+            m->sems[(size_t)r * conf->n_sems + i] = conf->sem_init[i];
+    for (uint32_t i = 0; i < conf->n_comms; i++) m->comms[i].first = m->comms[i].last = NONE;
+    for (int w = 0; w < STC_WORK_CLASSES; w++) {
+        for (int k = 0; k < 1 << STC_COMM_CLASSES; k++) {
+            double *r = &m->c.rate[w][k];
+            if (*r <= 0) *r = 1;
+            if (*r < 1) m->has_rates = true;
+        }
+    }
+    m->net_event_at = INT64_MAX;
+    *out = m;
+    return STC_OK;
+}
+
+void stc_machine_free(struct stc_machine *m)
+{
+    if (!m) return;
+    free(m->st);
+    free(m->queued);
+    free(m->rk);
+    free(m->comms);
+    free(m->sems);
+    free(m->todo);
+    stc_queue_free(&m->q);
+    free(m);
+}
+
+/* ==== work ==== */
+
+static void push_event(struct stc_machine *m, int64_t at, uint32_t kind, uint32_t arg)
+{
+    enum stc_err e = stc_queue_push(&m->q, at, 0, kind, arg);
+    if (e != STC_OK) fail(m, e);
+}
+
+/* EV_WORK carries its epoch in the kind's upper half. */
+static void schedule_work(struct stc_machine *m, uint32_t s)
+{
+    struct stream *st = &m->st[s];
+    double ticks = ceil(st->left_ticks / (double)st->rate);
+    if (st->rate >= 1.0F) ticks = st->left_ticks;
+    push_event(m, m->now + (int64_t)ticks, EV_WORK | ((uint32_t)st->epoch << 8), s);
+}
+
+static float work_rate(const struct stc_machine *m, uint32_t rank, const struct stc_task *t)
+{
+    return (float)m->c.rate[t->cls][m->rk[rank].mask];
+}
+
+static void start_work(struct stc_machine *m, uint32_t s)
+{
+    struct stream *st = &m->st[s];
+    st->state = RUNNING;
+    st->left_ticks = (double)st->task.amount;
+    st->since = m->now;
+    st->rate = m->has_rates ? work_rate(m, s >> SHIFT, &st->task) : 1.0F;
+    st->epoch++;
+    schedule_work(m, s);
+}
+
+/* The set of communication classes on a rank changed: bring its WORK up to
+ * date and give it new ends. */
+static void rerate(struct stc_machine *m, uint32_t rank)
+{
+    if (!m->has_rates) return;
+    for (uint32_t i = 0; i < m->c.n_streams; i++) {
+        uint32_t s = (rank << SHIFT) + i;
+        struct stream *st = &m->st[s];
+        if (st->state != RUNNING) continue;
+        float rate = work_rate(m, rank, &st->task);
+        if (rate >= st->rate && rate <= st->rate) continue;
+        st->left_ticks -= (double)(m->now - st->since) * (double)st->rate;
+        if (st->left_ticks < 0) st->left_ticks = 0;
+        st->since = m->now;
+        st->rate = rate;
+        st->epoch++;
+        schedule_work(m, s);
+    }
+}
+
+static void comm_active(struct stc_machine *m, uint32_t rank, uint8_t cls, int delta)
+{
+    struct rank_state *r = &m->rk[rank];
+    r->comm_active[cls] = (uint8_t)(r->comm_active[cls] + delta);
+    uint8_t bit = (uint8_t)(1U << cls);
+    uint8_t mask = r->comm_active[cls] ? (uint8_t)(r->mask | bit) : (uint8_t)(r->mask & ~bit);
+    if (mask == r->mask) return;
+    r->mask = mask;
+    rerate(m, rank);
+}
+
+/* ==== joins ==== */
+
+static void start_join(struct stc_machine *m, uint32_t comm_id)
+{
+    struct comm *cm = &m->comms[comm_id];
+    const struct stc_join_op *op = &m->c.ops[cm->op];
+    cm->start = m->now;
+    m->stats.n_joins++;
+    for (uint32_t s = cm->first; s != NONE; s = m->st[s].next_joiner) {
+        m->st[s].start = m->now;
+        comm_active(m, s >> SHIFT, op->comm_class, 1);
+    }
+    if (!op->uses) {
+        push_event(m, m->now + op->fixed_ticks, EV_JOIN, comm_id);
+        return;
+    }
+    struct stc_flow_spec f = {.uses = op->uses,
+                              .n_uses = op->n_uses,
+                              .weight = 1,
+                              .cap_Bps = op->flow_cap_Bps,
+                              .bytes = op->flow_bytes,
+                              .latency_tick = op->fixed_ticks,
+                              .tag = comm_id};
+    enum stc_err e = stc_flow_start(m->c.net, m->now, &f, NULL);
+    if (e != STC_OK) fail(m, e);
+    m->stats.n_flow_joins++;
+    m->stats.n_flows++;
+}
+
+static void arrive(struct stc_machine *m, uint32_t s)
+{
+    struct stream *st = &m->st[s];
+    struct comm *cm = &m->comms[st->task.ref];
+    st->state = JOINING;
+    st->arrive = m->now;
+    st->next_joiner = NONE;
+    uint32_t op = (uint32_t)st->task.amount;
+    if (cm->arrived == 0) {
+        cm->op = op;
+        cm->first = s;
+    } else if (cm->op != op) {
+        fail(m, stc_fail(m->diag, STC_ERR_DEADLOCK,
+                         "rank %u and rank %u meet in communicator %u with different operations (%u, %u): "
+                         "a real job would hang here",
+                         s >> SHIFT, cm->first >> SHIFT, st->task.ref, op, cm->op));
+        return;
+    } else {
+        m->st[cm->last].next_joiner = s;
+    }
+    cm->last = s;
+    if (++cm->arrived == m->c.comm_members[st->task.ref]) start_join(m, st->task.ref);
+}
+
+/* ==== streams ==== */
+
+static void observe(struct stc_machine *m, uint32_t s)
+{
+    struct stream *st = &m->st[s];
+    uint32_t rank = s >> SHIFT;
+    if (!m->c.observe || (m->c.observed && !m->c.observed[rank])) return;
+    struct stc_task_info info = {.rank = rank,
+                                 .stream = s & ((1U << SHIFT) - 1),
+                                 .task = &st->task,
+                                 .idle_from = st->idle_from,
+                                 .start = st->start,
+                                 .end = m->now,
+                                 .arrive = st->arrive,
+                                 .cause_stream = st->waited ? st->cause_stream : STC_MAX_STREAMS,
+                                 .cause_tag = st->cause_tag,
+                                 .cause_start = st->cause_start};
+    m->c.observe(m->c.observe_ctx, &info);
+}
+
+/* A task of stream s is done: count it, tell, release who waited for it. */
+static void finish(struct stc_machine *m, uint32_t s)
+{
+    struct stream *st = &m->st[s];
+    uint32_t rank = s >> SHIFT;
+    m->stats.n_tasks++;
+    observe(m, s);
+    if (m->c.prog.done) m->c.prog.done(m->c.prog.self, rank, s & ((1U << SHIFT) - 1), &st->task, m->now);
+    st->done++;
+    st->last_tag = st->task.tag;
+    st->last_start = st->start;
+    st->idle_from = m->now;
+    st->has_task = 0;
+    st->state = FREE;
+    if (m->now > m->rk[rank].end) m->rk[rank].end = m->now;
+    uint32_t base = rank << SHIFT;
+    for (uint16_t w = st->waiters; w; w = (uint16_t)(w & (w - 1)))
+        todo_push(m, base + (uint32_t)__builtin_ctz(w));
+    todo_push(m, s);
+}
+
+/* True when all waits hold; otherwise registers with the first that does not. */
+static bool waits_hold(struct stc_machine *m, uint32_t s)
+{
+    struct stream *st = &m->st[s];
+    uint32_t base = s & ~((1U << SHIFT) - 1U);
+    for (int i = 0; i < STC_MAX_WAITS; i++) {
+        uint32_t w = st->task.wait[i];
+        if (w == 0) continue;
+        struct stream *on = &m->st[base + (w >> 28)];
+        uint16_t bit = (uint16_t)(1U << (s - base));
+        if (on->done >= (w & 0x0fffffffU)) {
+            on->waiters = (uint16_t)(on->waiters & ~bit);
+            continue;
+        }
+        on->waiters = (uint16_t)(on->waiters | bit);
+        st->waited = 1;
+        st->cause_stream = (uint8_t)(w >> 28);
+        return false;
+    }
+    if (st->waited) {
+        const struct stream *on = &m->st[base + st->cause_stream];
+        st->cause_tag = on->last_tag;
+        st->cause_start = on->last_start;
+    }
+    return true;
+}
+
+static void sem_give(struct stc_machine *m, uint32_t rank, uint32_t sem, int64_t n)
+{
+    m->sems[(size_t)rank * m->c.n_sems + sem] += n;
+    for (uint32_t i = 0; i < m->c.n_streams; i++) {
+        uint32_t s = (rank << SHIFT) + i;
+        if (m->st[s].state == SEM_WAIT && m->st[s].task.ref == sem) todo_push(m, s);
+    }
+}
+
+static void begin(struct stc_machine *m, uint32_t s)
+{
+    struct stream *st = &m->st[s];
+    uint32_t rank = s >> SHIFT;
+    st->start = st->arrive = m->now;
+    switch ((enum stc_task_kind)st->task.kind) {
+    case STC_TASK_WORK: start_work(m, s); return;
+    case STC_TASK_JOIN: arrive(m, s); return;
+    case STC_TASK_MEM: {
+        struct rank_state *r = &m->rk[rank];
+        r->mem += st->task.amount;
+        if (r->mem > r->mem_peak) r->mem_peak = r->mem;
+        break;
+    }
+    case STC_TASK_SEM_TAKE: {
+        int64_t *v = &m->sems[(size_t)rank * m->c.n_sems + st->task.ref];
+        if (*v < st->task.amount) {
+            st->state = SEM_WAIT;
+            return;
+        }
+        *v -= st->task.amount;
+        break;
+    }
+    case STC_TASK_SEM_GIVE: sem_give(m, rank, st->task.ref, st->task.amount); break;
+    }
+    finish(m, s);
+}
+
+static void try_stream(struct stc_machine *m, uint32_t s)
+{
+    struct stream *st = &m->st[s];
+    if (st->state == RUNNING || st->state == JOINING || st->state == ENDED) return;
+    uint32_t rank = s >> SHIFT, i = s & ((1U << SHIFT) - 1);
+    if (!st->has_task) {
+        enum stc_next n = m->c.prog.next(m->c.prog.self, rank, i, m->now, &st->task);
+        if (n != STC_NEXT_TASK) {
+            st->state = n == STC_NEXT_END ? ENDED : PROG_WAIT;
+            uint16_t bit = (uint16_t)(1U << i);
+            m->rk[rank].prog_waiting = (uint16_t)(n == STC_NEXT_END ? m->rk[rank].prog_waiting & ~bit
+                                                                    : m->rk[rank].prog_waiting | bit);
+            return;
+        }
+        st->has_task = 1;
+        st->waited = 0;
+        st->state = BLOCKED;
+    }
+    if (!waits_hold(m, s)) return;
+    begin(m, s);
+}
+
+static void drain(struct stc_machine *m)
+{
+    while (m->todo_n && m->err == STC_OK) try_stream(m, todo_pop(m));
+}
+
+/* ==== the run ==== */
+
+static void end_join(struct stc_machine *m, uint32_t comm_id)
+{
+    struct comm *cm = &m->comms[comm_id];
+    uint8_t cls = m->c.ops[cm->op].comm_class;
+    uint32_t s = cm->first;
+    cm->first = cm->last = NONE;
+    cm->arrived = 0;
+    while (s != NONE) {
+        uint32_t next = m->st[s].next_joiner;
+        comm_active(m, s >> SHIFT, cls, -1);
+        finish(m, s);
+        s = next;
+    }
+}
+
+/* Keeps one event in the queue for the network's next change. */
+static void arm_net(struct stc_machine *m)
+{
+    if (!m->c.net) return;
+    int64_t at = stc_flownet_next(m->c.net, NULL);
+    if (at == INT64_MAX || at == m->net_event_at) return;
+    m->net_event_at = at;
+    push_event(m, at, EV_NET, ++m->net_epoch);
+}
+
+static void net_event(struct stc_machine *m, uint32_t epoch)
+{
+    if (epoch != m->net_epoch) return;
+    m->net_event_at = INT64_MAX;
+    const uint64_t *tags;
+    size_t n = stc_flownet_advance(m->c.net, m->now, &tags);
+    for (size_t i = 0; i < n; i++) end_join(m, (uint32_t)tags[i]);
+}
+
+static void handle(struct stc_machine *m, const struct stc_event *e)
+{
+    m->stats.n_events++;
+    switch ((enum event_kind)(e->kind & 0xff)) {
+    case EV_WORK:
+        if (m->st[e->arg].state == RUNNING && m->st[e->arg].epoch == (uint16_t)(e->kind >> 8)) finish(m, e->arg);
+        break;
+    case EV_JOIN: end_join(m, e->arg); break;
+    case EV_NET: net_event(m, e->arg); break;
+    case EV_POKE: stc_machine_poke(m, e->arg); break;
+    }
+}
+
+static const char *const state_text[] = {"free",    "blocked on a task of its own rank", "running", "in a join whose other members never arrive",
+                                         "waiting for a semaphore", "waiting for its program", "ended"};
+
+static enum stc_err check_ended(struct stc_machine *m)
+{
+    for (uint32_t r = 0; r < m->c.n_ranks; r++) {
+        for (uint32_t i = 0; i < m->c.n_streams; i++) {
+            const struct stream *st = &m->st[(r << SHIFT) + i];
+            if (st->state == ENDED) continue;
+            if (st->state == JOINING)
+                return stc_fail(m->diag, STC_ERR_DEADLOCK,
+                                "deadlock: rank %u waits on stream %u in communicator %u (operation %lld): %u of %u "
+                                "members arrived",
+                                r, i, st->task.ref, (long long)st->task.amount, m->comms[st->task.ref].arrived,
+                                m->c.comm_members[st->task.ref]);
+            if (st->state == BLOCKED && m->st[(r << SHIFT) + st->cause_stream].state == BLOCKED) continue;
+            if (st->state == BLOCKED && m->st[(r << SHIFT) + st->cause_stream].state != ENDED) continue;
+            return stc_fail(m->diag, STC_ERR_DEADLOCK, "deadlock: rank %u, stream %u is %s after %u tasks", r, i,
+                            state_text[st->state], st->done);
+        }
+    }
+    for (uint32_t s = 0; s < m->c.n_ranks << SHIFT; s++)
+        if ((s & 15U) < m->c.n_streams && m->st[s].state != ENDED)
+            return stc_fail(m->diag, STC_ERR_DEADLOCK, "deadlock: the streams of rank %u wait for each other", s >> SHIFT);
+    return STC_OK;
+}
+
+enum stc_err stc_machine_run(struct stc_machine *m, int64_t *end, struct stc_diag *diag)
+{
+    m->diag = diag;
+    for (uint32_t r = 0; r < m->c.n_ranks; r++)
+        for (uint32_t i = 0; i < m->c.n_streams; i++) todo_push(m, (r << SHIFT) + i);
+    struct stc_event e;
+    for (;;) {
+        drain(m);
+        if (m->err != STC_OK) break;
+        arm_net(m);
+        if (!stc_queue_pop(&m->q, &e)) break;
+        m->now = e.t_tick;
+        handle(m, &e);
+    }
+    if (m->err == STC_ERR_NOMEM) return stc_fail(diag, STC_ERR_NOMEM, "out of memory while simulating");
+    if (m->err != STC_OK) return m->err;
+    enum stc_err err = check_ended(m);
+    int64_t last = 0;
+    for (uint32_t r = 0; r < m->c.n_ranks; r++)
+        if (m->rk[r].end > last) last = m->rk[r].end;
+    *end = last;
+    return err;
+}
+
+void stc_machine_poke(struct stc_machine *m, uint32_t rank)
+{
+    for (uint16_t w = m->rk[rank].prog_waiting; w; w = (uint16_t)(w & (w - 1)))
+        todo_push(m, (rank << SHIFT) + (uint32_t)__builtin_ctz(w));
+}
+
+enum stc_err stc_machine_poke_at(struct stc_machine *m, uint32_t rank, int64_t at)
+{
+    return stc_queue_push(&m->q, at, 0, EV_POKE, rank);
+}
+
+int64_t stc_machine_now(const struct stc_machine *m) { return m->now; }
+int64_t stc_machine_mem_now(const struct stc_machine *m, uint32_t rank) { return m->rk[rank].mem; }
+int64_t stc_machine_mem_peak(const struct stc_machine *m, uint32_t rank) { return m->rk[rank].mem_peak; }
+int64_t stc_machine_rank_end(const struct stc_machine *m, uint32_t rank) { return m->rk[rank].end; }
+struct stc_machine_stats stc_machine_stats(const struct stc_machine *m) { return m->stats; }
