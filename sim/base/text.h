@@ -102,7 +102,7 @@ struct stc_csv_writer {
     int col; /* fields already put in this row */
 };
 void stc_csv_put_text(struct stc_csv_writer *w, const char *s);
-void stc_csv_put_double(struct stc_csv_writer *w, double v); /* lossless */
+void stc_csv_put_double(struct stc_csv_writer *w, double v); /* lossless; NaN: empty */
 void stc_csv_put_i64(struct stc_csv_writer *w, int64_t v);
 void stc_csv_end_row(struct stc_csv_writer *w);
 
