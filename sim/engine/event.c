@@ -5,11 +5,12 @@
 #include <string.h>
 
 /* Children of place i (root: 0) are 4i+1..4i+4. */
-#define ARITY 4U
-#define MIN_CAP 64U
+#define ARITY    4U
+#define MIN_CAP  64U
 #define SEQ_BITS 56
 
-__extension__ typedef unsigned __int128 u128; /* one compare for time, prio and number */
+__extension__ typedef unsigned __int128
+    u128; /* one compare for time, prio and number */
 
 static inline u128 key_of(const struct stc_event *e)
 {
@@ -116,8 +117,8 @@ static enum stc_err grow(struct stc_queue *q)
     return stc_queue_reserve(q, q->cap < MIN_CAP ? MIN_CAP : 2 * q->cap);
 }
 
-enum stc_err stc_queue_push(struct stc_queue *q, int64_t t_tick, uint8_t prio, uint32_t kind,
-                            uint32_t arg)
+enum stc_err stc_queue_push(struct stc_queue *q, int64_t t_tick, uint8_t prio,
+                            uint32_t kind, uint32_t arg)
 {
     assert(t_tick >= q->now_tick);
     assert(q->next_seq < (UINT64_C(1) << SEQ_BITS));
@@ -164,7 +165,8 @@ bool stc_queue_sane(const struct stc_queue *q)
     for (size_t i = skip; i < q->n; i++) {
         const struct stc_event *e = &q->at[i];
         const size_t up = i > 0 ? (i - 1) / ARITY : 0;
-        if (e->t_tick < q->now_tick || (e->order & seq_mask) >= q->next_seq) return false;
+        if (e->t_tick < q->now_tick || (e->order & seq_mask) >= q->next_seq)
+            return false;
         if (i > 0 && up >= skip && key_of(e) < key_of(&q->at[up])) return false;
     }
     return true;

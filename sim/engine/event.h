@@ -44,15 +44,18 @@ struct stc_event {
 };
 
 struct stc_queue {
-    struct stc_event *at;   /* private: a heap, root first */
-    size_t n;               /* private: places in use, the open root included */
-    size_t cap;             /* private */
-    uint64_t next_seq;      /* private */
-    int64_t now_tick;       /* time of the last pop; 0 at first */
-    bool open_root;         /* private: the root was popped and not yet replaced */
+    struct stc_event *at; /* private: a heap, root first */
+    size_t n;             /* private: places in use, the open root included */
+    size_t cap;           /* private */
+    uint64_t next_seq;    /* private */
+    int64_t now_tick;     /* time of the last pop; 0 at first */
+    bool open_root;       /* private: the root was popped and not yet replaced */
 };
 
-#define STC_QUEUE_INIT {0}
+#define STC_QUEUE_INIT \
+ {                     \
+  0                    \
+ }
 
 /* An empty queue with room for n_reserve events (0: grows when needed). */
 STC_MUST_USE enum stc_err stc_queue_init(struct stc_queue *q, size_t n_reserve);
@@ -62,8 +65,8 @@ void stc_queue_clear(struct stc_queue *q);
 STC_MUST_USE enum stc_err stc_queue_reserve(struct stc_queue *q, size_t n);
 
 /* t_tick >= q->now_tick (an event in the past is the caller's mistake). */
-STC_MUST_USE enum stc_err stc_queue_push(struct stc_queue *q, int64_t t_tick, uint8_t prio,
-                                         uint32_t kind, uint32_t arg);
+STC_MUST_USE enum stc_err stc_queue_push(struct stc_queue *q, int64_t t_tick,
+                                         uint8_t prio, uint32_t kind, uint32_t arg);
 /* Takes the first event and moves now_tick to it; false when there is none. */
 bool stc_queue_pop(struct stc_queue *q, struct stc_event *out);
 /* Time of the first event, INT64_MAX when there is none. Closes the open root,

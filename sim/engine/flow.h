@@ -54,12 +54,12 @@ struct stc_flow_use {
 
 struct stc_flow_spec {
     const struct stc_flow_use *uses; /* a link named twice counts the sum */
-    uint32_t n_uses;                 /* 0: only the cap limits; no cap either: ends after its latency */
-    double weight;                   /* > 0; usually 1 */
-    double cap_Bps;                  /* > 0; INFINITY: none */
-    double bytes;                    /* >= 0 */
-    int64_t latency_tick;            /* >= 0: no byte moves before it has passed */
-    uint64_t tag;                    /* the caller's; given back at the end */
+    uint32_t n_uses; /* 0: only the cap limits; no cap either: ends after its latency */
+    double weight;   /* > 0; usually 1 */
+    double cap_Bps;  /* > 0; INFINITY: none */
+    double bytes;    /* >= 0 */
+    int64_t latency_tick; /* >= 0: no byte moves before it has passed */
+    uint64_t tag;         /* the caller's; given back at the end */
 };
 
 /* Opaque state, private to flow*.c. */
@@ -76,7 +76,8 @@ void stc_flownet_clear(struct stc_flownet *net);
  * *id (may be NULL) names the flow until it ends and may then be reused.
  * STC_ERR_NOMEM leaves the net as it was. */
 STC_MUST_USE enum stc_err stc_flow_start(struct stc_flownet *net, int64_t now_tick,
-                                         const struct stc_flow_spec *spec, uint32_t *id);
+                                         const struct stc_flow_spec *spec,
+                                         uint32_t *id);
 
 /* Capacity of a link from now on; 0 stalls what crosses it. */
 void stc_flownet_set_capacity(struct stc_flownet *net, int64_t now_tick, uint32_t link,
@@ -90,13 +91,16 @@ int64_t stc_flownet_next(struct stc_flownet *net, uint32_t *epoch);
 /* Moves time to now_tick (<= stc_flownet_next) and returns the number of flows
  * that end there; *tags points to their tags in order of start, valid until
  * the next call that is not a query. May be 0 (only a latency passed). */
-size_t stc_flownet_advance(struct stc_flownet *net, int64_t now_tick, const uint64_t **tags);
+size_t stc_flownet_advance(struct stc_flownet *net, int64_t now_tick,
+                           const uint64_t **tags);
 
 /* Queries; those of rates solve first if something is pending. */
 int64_t stc_flownet_now_tick(const struct stc_flownet *net);
 uint32_t stc_flownet_n_links(const struct stc_flownet *net);
-size_t stc_flownet_n_flows(const struct stc_flownet *net); /* not ended; latencies included */
-double stc_flow_rate_Bps(struct stc_flownet *net, uint32_t id); /* 0 during its latency */
+size_t stc_flownet_n_flows(
+    const struct stc_flownet *net); /* not ended; latencies included */
+double stc_flow_rate_Bps(struct stc_flownet *net,
+                         uint32_t id); /* 0 during its latency */
 double stc_flow_left_bytes(struct stc_flownet *net, uint32_t id);
 double stc_flownet_capacity_Bps(const struct stc_flownet *net, uint32_t link);
 double stc_flownet_load_Bps(struct stc_flownet *net, uint32_t link);
@@ -106,8 +110,9 @@ double stc_flownet_carried_bytes(struct stc_flownet *net, uint32_t link);
 
 /* Counts of work done, for benches and tests. */
 struct stc_flownet_stats {
-    uint64_t n_solves, n_full_solves; /* batches solved; of these by filling from the start */
-    uint64_t n_links_solved;          /* link equations solved by the incremental way */
+    uint64_t n_solves,
+        n_full_solves;       /* batches solved; of these by filling from the start */
+    uint64_t n_links_solved; /* link equations solved by the incremental way */
 };
 struct stc_flownet_stats stc_flownet_stats(const struct stc_flownet *net);
 

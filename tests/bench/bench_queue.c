@@ -13,7 +13,8 @@
 #include "sim/engine/event.h"
 
 enum dist { UNIFORM, EXPONENTIAL, BURST, WIDE, SAME, N_DISTS };
-static const char *const dist_names[N_DISTS] = {"uniform", "exponential", "burst", "wide", "same"};
+static const char *const dist_names[N_DISTS] = {"uniform", "exponential", "burst",
+                                                "wide", "same"};
 
 #define N_INCREMENTS 65536U /* drawn beforehand: the bench times the queue, not log() */
 static int64_t increments[N_INCREMENTS];
@@ -36,10 +37,12 @@ static uint64_t mix(uint64_t *state)
 static double draw_exponential(uint64_t *state)
 {
     double sum = 0.0;
-    for (int k = 0; k < 4; k++) sum += (double)(mix(state) >> 11) * 0x1p-53;
+    for (int k = 0; k < 4; k++)
+        sum += (double)(mix(state) >> 11) * 0x1p-53;
     const uint64_t r = mix(state) | 1U;
     int zeros = 0;
-    while (((r >> (63 - zeros)) & 1U) == 0U) zeros++;
+    while (((r >> (63 - zeros)) & 1U) == 0U)
+        zeros++;
     return 0.693147 * ((double)zeros + 0.25 * sum);
 }
 
@@ -50,7 +53,9 @@ static void draw_increments(enum dist d)
         const uint64_t r = mix(&state);
         switch (d) {
         case UNIFORM: increments[i] = (int64_t)(r % 2000000U); break;
-        case EXPONENTIAL: increments[i] = (int64_t)(1e6 * draw_exponential(&state)); break;
+        case EXPONENTIAL:
+            increments[i] = (int64_t)(1e6 * draw_exponential(&state));
+            break;
         case BURST: increments[i] = (int64_t)(r % 4U) * 1000000; break;
         case WIDE: increments[i] = (int64_t)1 << (r % 40U); break;
         case SAME:
@@ -63,7 +68,8 @@ __attribute__((noinline)) static void handler(struct sim *s, const struct stc_ev
 {
     s->n_done++;
     s->cursor = (s->cursor + 1U) % N_INCREMENTS;
-    if (stc_queue_push(&s->q, e->t_tick + increments[s->cursor], 0, e->kind, e->arg) != STC_OK)
+    if (stc_queue_push(&s->q, e->t_tick + increments[s->cursor], 0, e->kind, e->arg) !=
+        STC_OK)
         exit(3);
 }
 
@@ -82,13 +88,15 @@ static double best_rate(uint32_t n_pending, enum dist d)
     draw_increments(d);
     if (stc_queue_init(&s.q, n_pending + 1U) != STC_OK) exit(3);
     for (uint32_t i = 0; i < n_pending; i++) {
-        if (stc_queue_push(&s.q, increments[i % N_INCREMENTS], 0, 0, i) != STC_OK) exit(3);
+        if (stc_queue_push(&s.q, increments[i % N_INCREMENTS], 0, 0, i) != STC_OK)
+            exit(3);
     }
     const uint64_t n_round = n_pending < 100000U ? 1000000U : 1500000U;
     for (int round = 0; round < 5; round++) {
         struct stc_event e;
         const double start_s = now_s();
-        for (uint64_t i = 0; i < n_round && stc_queue_pop(&s.q, &e); i++) handler(&s, &e);
+        for (uint64_t i = 0; i < n_round && stc_queue_pop(&s.q, &e); i++)
+            handler(&s, &e);
         const double rate = (double)n_round / (now_s() - start_s);
         if (rate > best) best = rate;
     }
@@ -101,8 +109,8 @@ int main(void)
     static const uint32_t sizes[] = {1024, 262144};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         for (int d = 0; d < N_DISTS; d++) {
-            printf("queue_hold/%-12s %8" PRIu32 "  %8.2f M events/s\n", dist_names[d], sizes[i],
-                   1e-6 * best_rate(sizes[i], (enum dist)d));
+            printf("queue_hold/%-12s %8" PRIu32 "  %8.2f M events/s\n", dist_names[d],
+                   sizes[i], 1e-6 * best_rate(sizes[i], (enum dist)d));
         }
     }
     return 0;
