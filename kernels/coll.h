@@ -55,17 +55,17 @@ enum stc_coll {
 };
 
 /* X(id, name, NCCL_ALGO's word) */
-#define STC_COLL_ALGO_MAP(X)                                                   \
-    X(RING, "ring", "Ring")                                                    \
-    X(TREE, "tree", "Tree")                                                    \
-    X(NVLS, "nvls", "NVLS")                /* in-switch reduction and multicast */ \
-    X(NVLS_TREE, "nvls-tree", "NVLSTree")  /* NVLS in the node, tree between */ \
-    X(HIER, "hierarchical", "-")           /* node first, then rails (Megatron, DeepEP) */ \
-    X(PAIRWISE, "pairwise", "-")           /* grouped send/recv */             \
-    X(COLLNET, "collnet", "CollnetDirect") /* SHARP in the InfiniBand switches */ \
-    X(PAT, "pat", "PAT")                   /* log-step all-gather, one rank a node */ \
-    X(CUSTOM_ONE, "custom-one-shot", "-")  /* serving: every rank reads all others */ \
-    X(CUSTOM_TWO, "custom-two-shot", "-")  /* serving: reduce-scatter + all-gather */
+#define STC_COLL_ALGO_MAP(X)                                                           \
+ X(RING, "ring", "Ring")                                                               \
+ X(TREE, "tree", "Tree")                                                               \
+ X(NVLS, "nvls", "NVLS")               /* in-switch reduction and multicast */         \
+ X(NVLS_TREE, "nvls-tree", "NVLSTree") /* NVLS in the node, tree between */            \
+ X(HIER, "hierarchical", "-")          /* node first, then rails (Megatron, DeepEP) */ \
+ X(PAIRWISE, "pairwise", "-")          /* grouped send/recv */                         \
+ X(COLLNET, "collnet", "CollnetDirect") /* SHARP in the InfiniBand switches */         \
+ X(PAT, "pat", "PAT")                   /* log-step all-gather, one rank a node */     \
+ X(CUSTOM_ONE, "custom-one-shot", "-")  /* serving: every rank reads all others */     \
+ X(CUSTOM_TWO, "custom-two-shot", "-")  /* serving: reduce-scatter + all-gather */
 
 enum stc_coll_algo {
 #define STC_COLL_ALGO_ROW(id, name, nccl) STC_ALGO_##id,
@@ -75,15 +75,20 @@ enum stc_coll_algo {
 };
 #define STC_ALGO_AUTO STC_ALGO_COUNT
 
-enum stc_coll_proto { STC_PROTO_LL, STC_PROTO_LL128, STC_PROTO_SIMPLE, STC_PROTO_COUNT };
+enum stc_coll_proto {
+    STC_PROTO_LL,
+    STC_PROTO_LL128,
+    STC_PROTO_SIMPLE,
+    STC_PROTO_COUNT
+};
 #define STC_PROTO_AUTO STC_PROTO_COUNT
 
 /* X(id, name): who carries the collective out. */
-#define STC_COLL_LIB_MAP(X)                                                    \
-    X(NCCL, "nccl")                                                            \
-    X(TRTLLM, "trtllm")         /* TensorRT-LLM's all-reduce, in a CUDA graph */ \
-    X(VLLM, "vllm")             /* vLLM's, in a CUDA graph */                  \
-    X(VLLM_EAGER, "vllm-eager") /* the same, launched op by op */
+#define STC_COLL_LIB_MAP(X)                                                   \
+ X(NCCL, "nccl")                                                              \
+ X(TRTLLM, "trtllm")         /* TensorRT-LLM's all-reduce, in a CUDA graph */ \
+ X(VLLM, "vllm")             /* vLLM's, in a CUDA graph */                    \
+ X(VLLM_EAGER, "vllm-eager") /* the same, launched op by op */
 
 enum stc_coll_lib {
 #define STC_COLL_LIB_ROW(id, name) STC_COLL_LIB_##id,
@@ -100,21 +105,23 @@ struct stc_group_shape {
     int ranks_per_node; /* the most in one node */
     int domain_ranks;   /* GPUs in one NVLink domain (8; 72 in an NVL72 rack) */
     enum stc_intra intra;
-    bool shm;   /* no peer access: staged through host memory, intra_Bps is that rate */
+    bool shm; /* no peer access: staged through host memory, intra_Bps is that rate */
     enum stc_gen gen;
     enum stc_fabric_tech net; /* read only when n_nodes > 1 */
-    double clock_hz;        /* GPU clock: latencies of an unmeasured GPU scale by it; 0: the generation's */
-    double intra_Bps;       /* a rank's port inside the node, one direction, by specification;
+    double
+        clock_hz; /* GPU clock: latencies of an unmeasured GPU scale by it; 0: the generation's */
+    double intra_Bps; /* a rank's port inside the node, one direction, by specification;
                              * on a mesh what its links into the group give (stc_hw_node_ring_Bps) */
     double intra_latency_s; /* of one hop where no generation fit applies (PCIe, SHM) */
     double mem_Bps;         /* HBM: eager custom all-reduce copies through it */
     int n_nics;             /* NICs of one node that this group can use */
     double nic_Bps;         /* of one NIC, one direction, by specification */
-    double nic_latency_s;   /* one way, switches included; 0: the fabric's default */
-    double nic_share;       /* equal groups on the same NICs at once; 0 or 1: alone */
-    double pcie_Bps;        /* GPU to NIC and host path; 0: not limiting */
-    bool sharp;             /* in-network reduction is enabled */
-    bool cpu_amd;           /* net post overhead 2 us instead of 1 (NCCL tuning.cc) */
+    double
+        nic_latency_s; /* NIC to NIC, one way, all switches of the path; 0: the usual */
+    double nic_share;  /* equal groups on the same NICs at once; 0 or 1: alone */
+    double pcie_Bps;   /* GPU to NIC and host path; 0: not limiting */
+    bool sharp;        /* in-network reduction is enabled */
+    bool cpu_amd;      /* net post overhead 2 us instead of 1 (NCCL tuning.cc) */
 };
 
 /* What a user may pin, as NCCL's environment does. Zero-initialise through
@@ -125,21 +132,23 @@ struct stc_coll_force {
     enum stc_coll_lib lib;     /* STC_COLL_LIB_NCCL */
     int max_ctas;              /* NCCL_MAX_CTAS; 0: NCCL's own */
     int min_ctas;              /* NCCL_MIN_CTAS; 0: NCCL's own */
-    bool p2p_disable;          /* NCCL_P2P_DISABLE=1: intra traffic through host memory */
-    bool nvls_disable;         /* NCCL_NVLS_ENABLE=0 */
-    bool hier_all_to_all;      /* token once per destination node, then NVLink (DeepEP) */
-    double hier_net_frac;      /* with it: distinct (token, node) pairs / copies that leave
+    bool p2p_disable;     /* NCCL_P2P_DISABLE=1: intra traffic through host memory */
+    bool nvls_disable;    /* NCCL_NVLS_ENABLE=0 */
+    bool hier_all_to_all; /* token once per destination node, then NVLink (DeepEP) */
+    double hier_net_frac; /* with it: distinct (token, node) pairs / copies that leave
                                 * the node, from stc_coll_dedup_frac; 0 is read as 1 */
-    int nccl_version;          /* 22703 for 2.27.3; 0: a current one */
+    int nccl_version;     /* 22703 for 2.27.3; 0: a current one */
 };
-#define STC_COLL_FORCE_INIT                                                    \
-    {.algo = STC_ALGO_AUTO, .proto = STC_PROTO_AUTO, .lib = STC_COLL_LIB_NCCL}
+#define STC_COLL_FORCE_INIT                                                \
+ {                                                                         \
+  .algo = STC_ALGO_AUTO, .proto = STC_PROTO_AUTO, .lib = STC_COLL_LIB_NCCL \
+ }
 
 struct stc_coll_est {
     double seconds;
-    double latency_s;      /* the part that is not bytes / bandwidth: launch, hops, fill */
-    double physics_s;      /* seconds without the residual */
-    double residual;       /* seconds / physics_s */
+    double latency_s; /* the part that is not bytes / bandwidth: launch, hops, fill */
+    double physics_s; /* seconds without the residual */
+    double residual;  /* seconds / physics_s */
     double bytes_per_rank; /* leaving the busiest rank's port, on the wire */
     double net_bytes;      /* leaving the busiest NIC, on the wire */
     double bus_Bps;        /* as nccl-tests prints it */
@@ -184,8 +193,9 @@ struct stc_coll_flows {
  * bytes / (rate × eff) equals seconds - latency_s (tests/test_coll.c, 1 %);
  * the residual is folded into start_latency_s and eff. */
 STC_MUST_USE enum stc_err stc_coll_emit(const struct stc_coll_params *p,
-                                        const struct stc_group_shape *g, enum stc_coll coll,
-                                        double bytes, const struct stc_coll_force *force,
+                                        const struct stc_group_shape *g,
+                                        enum stc_coll coll, double bytes,
+                                        const struct stc_coll_force *force,
                                         struct stc_coll_flows *out);
 
 /* Of top-k copies of a token spread evenly over `experts` on `n_nodes` nodes:
@@ -196,9 +206,11 @@ double stc_coll_dedup_frac(int topk, int experts, int n_nodes);
 double stc_coll_bus_factor(enum stc_coll coll, int n_ranks);
 
 const char *stc_coll_name(enum stc_coll c);
-bool stc_coll_parse(const char *text, enum stc_coll *out); /* "alltoall", "all-to-all", … */
-const char *stc_coll_algo_name(enum stc_coll_algo a);      /* "auto" for STC_ALGO_AUTO */
-bool stc_coll_algo_parse(const char *text, enum stc_coll_algo *out); /* "Ring", "NVLSTree", … */
+bool stc_coll_parse(const char *text,
+                    enum stc_coll *out); /* "alltoall", "all-to-all", … */
+const char *stc_coll_algo_name(enum stc_coll_algo a); /* "auto" for STC_ALGO_AUTO */
+bool stc_coll_algo_parse(const char *text,
+                         enum stc_coll_algo *out); /* "Ring", "NVLSTree", … */
 const char *stc_coll_proto_name(enum stc_coll_proto p);
 bool stc_coll_proto_parse(const char *text, enum stc_coll_proto *out);
 const char *stc_coll_lib_name(enum stc_coll_lib l);

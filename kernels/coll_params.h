@@ -25,26 +25,26 @@
 /* X(id, name, prior, is_time, help): terms of a GPU generation on NVLink. Times
  * are seconds at the generation's clock (the prior's clock is 1.98 GHz); shares
  * are of the specification's port rate. */
-#define STC_CG_MAP(X)                                                                              \
-    X(BASE, "base_s", 6e-6, 1, "launch and first byte of a ring or tree")                          \
-    X(HOP_LL, "hop_ll_s", 0.9e-6, 1, "one hop under LL")                                           \
-    X(ADD_LL128, "add_ll128_s", 1e-6, 1, "more to launch under LL128")                             \
-    X(HOP_LL128, "hop_ll128_s", 0.9e-6, 1, "one hop under LL128")                                  \
-    X(ADD_SIMPLE, "add_simple_s", 5e-6, 1, "more to launch under Simple")                          \
-    X(HOP_SIMPLE, "hop_simple_s", 1.5e-6, 1, "one hop under Simple")                               \
-    X(EFF_RING, "eff_ring", 0.78, 0, "all-gather, reduce-scatter: share of the port")              \
-    X(EFF_ALLREDUCE, "eff_allreduce", 0.80, 0, "ring all-reduce: share of the port")               \
-    X(OWN_COPY, "own_copy", 2.0, 0, "copy of a rank's own part, in port rates")                    \
-    X(FILL, "fill_s", 8e-6, 1, "pipeline of full chunks, reached by large messages")               \
-    X(FILL_HALF, "fill_half_bytes", 4e6, 0, "size that reaches half of fill_s")                    \
-    X(ADD_NVLS, "add_nvls_s", 25e-6, 1, "more to launch under NVLS")                               \
-    X(EFF_NVLS, "eff_nvls", 0.65, 0, "NVLS: share of the port")                                    \
-    X(FILL_NVLS, "fill_nvls_s", 12e-6, 1, "as fill_s, NVLS")                                       \
-    X(BASE_P2P, "base_p2p_s", 6e-6, 1, "launch of send/recv and all-to-all")                       \
-    X(PEER, "peer_s", 0.3e-6, 1, "each further peer of an all-to-all")                             \
-    X(EFF_P2P, "eff_p2p", 0.72, 0, "all-to-all, send/recv: share of the port")                     \
-    X(OWN_P2P, "own_copy_p2p", 2.0, 0, "as own_copy, all-to-all")                                  \
-    X(FILL_P2P, "fill_p2p_s", 8e-6, 1, "as fill_s, all-to-all")
+#define STC_CG_MAP(X)                                                              \
+ X(BASE, "base_s", 6e-6, 1, "launch and first byte of a ring or tree")             \
+ X(HOP_LL, "hop_ll_s", 0.9e-6, 1, "one hop under LL")                              \
+ X(ADD_LL128, "add_ll128_s", 1e-6, 1, "more to launch under LL128")                \
+ X(HOP_LL128, "hop_ll128_s", 0.9e-6, 1, "one hop under LL128")                     \
+ X(ADD_SIMPLE, "add_simple_s", 5e-6, 1, "more to launch under Simple")             \
+ X(HOP_SIMPLE, "hop_simple_s", 1.5e-6, 1, "one hop under Simple")                  \
+ X(EFF_RING, "eff_ring", 0.78, 0, "all-gather, reduce-scatter: share of the port") \
+ X(EFF_ALLREDUCE, "eff_allreduce", 0.80, 0, "ring all-reduce: share of the port")  \
+ X(OWN_COPY, "own_copy", 2.0, 0, "copy of a rank's own part, in port rates")       \
+ X(FILL, "fill_s", 8e-6, 1, "pipeline of full chunks, reached by large messages")  \
+ X(FILL_HALF, "fill_half_bytes", 4e6, 0, "size that reaches half of fill_s")       \
+ X(ADD_NVLS, "add_nvls_s", 25e-6, 1, "more to launch under NVLS")                  \
+ X(EFF_NVLS, "eff_nvls", 0.65, 0, "NVLS: share of the port")                       \
+ X(FILL_NVLS, "fill_nvls_s", 12e-6, 1, "as fill_s, NVLS")                          \
+ X(BASE_P2P, "base_p2p_s", 6e-6, 1, "launch of send/recv and all-to-all")          \
+ X(PEER, "peer_s", 0.3e-6, 1, "each further peer of an all-to-all")                \
+ X(EFF_P2P, "eff_p2p", 0.72, 0, "all-to-all, send/recv: share of the port")        \
+ X(OWN_P2P, "own_copy_p2p", 2.0, 0, "as own_copy, all-to-all")                     \
+ X(FILL_P2P, "fill_p2p_s", 8e-6, 1, "as fill_s, all-to-all")
 
 enum stc_cg {
 #define STC_CG_ROW(id, name, prior, is_time, help) STC_CG_##id,
@@ -55,17 +55,18 @@ enum stc_cg {
 
 /* X(id, name, prior, is_time, help): terms of a fabric between nodes. The
  * priors are InfiniBand's; the other fabrics' are in kernels/coll_params.c. */
-#define STC_CN_MAP(X)                                                                              \
-    X(HOP_LL, "hop_ll_s", 4.5e-6, 1, "GPU to GPU over the fabric under LL")                        \
-    X(HOP_LL128, "hop_ll128_s", 7e-6, 1, "under LL128")                                            \
-    X(HOP_SIMPLE, "hop_simple_s", 14e-6, 1, "under Simple: posts, chunk, flush")                   \
-    X(LL_SCALE, "ll_scale", 1.0, 0, "LL's ceiling, in NCCL's constant")                            \
-    X(EFF_LL128, "eff_ll128", 0.5, 0, "LL128: share of the NICs")                                  \
-    X(EFF, "eff", 0.95, 0, "Simple, large messages: share of the NICs")                            \
-    X(FILL, "fill_s", 100e-6, 1, "pipeline of full chunks over the nodes' tree or ring")           \
-    X(FILL_HALF, "fill_half_bytes", 16e6, 0, "size that reaches half of fill_s")                   \
-    X(BASE_P2P, "base_p2p_s", 11e-6, 1, "launch to first byte of send/recv, less hop_ll_s")        \
-    X(EFF_P2P, "eff_p2p", 0.72, 0, "send/recv and all-to-all: share of the NIC")
+#define STC_CN_MAP(X)                                                                 \
+ X(HOP_LL, "hop_ll_s", 4.5e-6, 1, "GPU to GPU over the fabric under LL")              \
+ X(HOP_LL128, "hop_ll128_s", 7e-6, 1, "under LL128")                                  \
+ X(HOP_SIMPLE, "hop_simple_s", 14e-6, 1, "under Simple: posts, chunk, flush")         \
+ X(LL_SCALE, "ll_scale", 1.0, 0, "LL's ceiling, in NCCL's constant")                  \
+ X(EFF_LL128, "eff_ll128", 0.5, 0, "LL128: share of the NICs")                        \
+ X(EFF, "eff", 0.95, 0, "Simple, large messages: share of the NICs")                  \
+ X(FILL, "fill_s", 100e-6, 1, "pipeline of full chunks over the nodes' tree or ring") \
+ X(FILL_HALF, "fill_half_bytes", 16e6, 0, "size that reaches half of fill_s")         \
+ X(BASE_P2P, "base_p2p_s", 11e-6, 1,                                                  \
+   "launch to first byte of send/recv, less hop_ll_s")                                \
+ X(EFF_P2P, "eff_p2p", 0.72, 0, "send/recv and all-to-all: share of the NIC")
 
 enum stc_cn {
 #define STC_CN_ROW(id, name, prior, is_time, help) STC_CN_##id,
@@ -75,14 +76,14 @@ enum stc_cn {
 };
 
 /* X(id, name, prior, is_time, help): a serving library's own all-reduce. */
-#define STC_CC_MAP(X)                                                                              \
-    X(BASE, "base_s", 3.5e-6, 1, "launch in a graph to done, two ranks, few bytes")                \
-    X(PEER, "peer_s", 0.15e-6, 1, "each further rank")                                             \
-    X(EFF_ONE, "eff_one_shot", 0.6, 0, "one-shot: share of the port")                              \
-    X(ADD_TWO, "add_two_shot_s", 4e-6, 1, "second barrier of two-shot")                            \
-    X(EFF_TWO, "eff_two_shot", 0.6, 0, "two-shot: share of the port")                              \
-    X(FLOOR, "floor_s", 0.3e-6, 1, "eager: host time from call to done; graphs: unused")           \
-    X(EFF_COPY, "eff_copy", 0.85, 0, "eager: copy into the shared buffer, share of HBM")
+#define STC_CC_MAP(X)                                                                 \
+ X(BASE, "base_s", 3.5e-6, 1, "launch in a graph to done, two ranks, few bytes")      \
+ X(PEER, "peer_s", 0.15e-6, 1, "each further rank")                                   \
+ X(EFF_ONE, "eff_one_shot", 0.6, 0, "one-shot: share of the port")                    \
+ X(ADD_TWO, "add_two_shot_s", 4e-6, 1, "second barrier of two-shot")                  \
+ X(EFF_TWO, "eff_two_shot", 0.6, 0, "two-shot: share of the port")                    \
+ X(FLOOR, "floor_s", 0.3e-6, 1, "eager: host time from call to done; graphs: unused") \
+ X(EFF_COPY, "eff_copy", 0.85, 0, "eager: copy into the shared buffer, share of HBM")
 
 enum stc_cc {
 #define STC_CC_ROW(id, name, prior, is_time, help) STC_CC_##id,
@@ -113,7 +114,12 @@ struct stc_coll_custom_fit {
 /* Residual of one series on a grid: log2 bytes from STC_RES_LOG2_MIN in steps
  * of 1/STC_RES_PER_OCTAVE. near is how much evidence stands behind the value:
  * 1 on a measurement, fading to 0 with distance (log_ratio has faded with it). */
-enum { STC_RES_LOG2_MIN = 8, STC_RES_PER_OCTAVE = 2, STC_RES_POINTS = 55, STC_RES_SERIES = 64 };
+enum {
+    STC_RES_LOG2_MIN = 8,
+    STC_RES_PER_OCTAVE = 2,
+    STC_RES_POINTS = 55,
+    STC_RES_SERIES = 64
+};
 struct stc_coll_res {
     enum stc_gen gen;
     enum stc_coll_lib lib;
@@ -128,7 +134,8 @@ struct stc_coll_params {
     struct stc_coll_gen_fit gen[STC_GEN_COUNT];
     struct stc_coll_net_fit net[STC_FABRIC_TECH_COUNT];
     struct stc_coll_custom_fit custom[STC_COLL_LIB_COUNT][STC_GEN_COUNT];
-    struct stc_coll_res res[STC_RES_SERIES]; /* sorted as stc_coll_res_find expects: no order */
+    struct stc_coll_res
+        res[STC_RES_SERIES]; /* sorted as stc_coll_res_find expects: no order */
     int n_res;
     /* [family][tier], families COLL_NVLINK, COLL_NET, COLL_CUSTOM, P2P */
     double sigma_log[STC_FAMILY_COUNT][STC_TIER_COUNT];

@@ -1,0 +1,387 @@
+#include "kernels/coll.h"
+
+#include <assert.h>
+#include <math.h>
+
+#include "kernels/coll_alg.h"
+#include "kernels/coll_consts.h"
+#include "kernels/coll_params.h"
+
+static const struct stc_coll_alg *const algs[] = {
+    &stc_coll_alg_ring,       &stc_coll_alg_tree,     &stc_coll_alg_nvls,
+    &stc_coll_alg_nvls_tree,  &stc_coll_alg_collnet,  &stc_coll_alg_pat,
+    &stc_coll_alg_hier,       &stc_coll_alg_pairwise, &stc_coll_alg_custom_one,
+    &stc_coll_alg_custom_two,
+};
+enum { N_ALGS = sizeof algs / sizeof algs[0] };
+
+static const struct stc_coll_force no_force = STC_COLL_FORCE_INIT;
+
+/* ==== the question, prepared ==== */
+
+static double steps_of(enum stc_coll coll, double n)
+{
+    switch (coll) {
+#define X(id, name, other, bus, steps_) \
+ case STC_COLL_##id:                    \
+  return (steps_);
+#include "kernels/colls.def"
+#undef X
+    case STC_COLL_COUNT: break;
+    }
+    return 0.0;
+}
+
+/* Ring hops that cross nodes. An all-reduce ring goes round twice; NCCL counts
+ * 2 N of its hops as network (tuning.cc, nInterSteps). */
+static double net_hops_of(const struct stc_coll_ctx *c)
+{
+    if (c->nodes <= 1.0) return 0.0;
+    if (c->k <= 1.0) return c->steps;
+    bool twice = c->coll == STC_COLL_ALL_REDUCE || c->coll == STC_COLL_BARRIER;
+    return fmin(c->steps, twice ? 2.0 * c->nodes : c->nodes - 1.0);
+}
+
+/* Host staging halves PCIe: once in, once out over the same slot. */
+enum { SHM_COPIES = 2 };
+
+static double port_rate_Bps(const struct stc_coll_ctx *c,
+                            const struct stc_group_shape *g,
+                            const struct stc_coll_force *f)
+{
+    double Bps = g->intra_Bps;
+    if (f->p2p_disable && !g->shm && g->pcie_Bps > 0.0)
+        Bps = fmin(Bps, g->pcie_Bps / SHM_COPIES);
+    if (f->max_ctas > 0)
+        Bps =
+            fmin(Bps, (double)f->max_ctas * stc_nccl_channel_Bps[stc_nccl_row(g->gen)]);
+    (void)c;
+    return Bps;
+}
+
+static void ctx_make(struct stc_coll_ctx *c, const struct stc_coll_params *p,
+                     const struct stc_group_shape *g, enum stc_coll coll, double bytes,
+                     const struct stc_coll_force *f)
+{
+    const struct stc_coll_gen_fit *fit = &p->gen[g->gen];
+    c->p = p;
+    c->g = g;
+    c->f = f;
+    c->cg = fit->v;
+    c->cn = p->net[g->net].v;
+    c->t_scale =
+        fit->n_rows > 0 || g->clock_hz <= 0.0 ? 1.0 : fit->clock_hz / g->clock_hz;
+    c->coll = coll;
+    c->bytes = coll == STC_COLL_BARRIER ? 0.0 : bytes;
+    c->n = (double)g->n_ranks;
+    c->nodes = (double)g->n_nodes;
+    c->k = (double)g->ranks_per_node;
+    c->rf = stc_coll_bus_factor(coll, g->n_ranks);
+    c->steps = steps_of(coll, c->n);
+    c->hops_net = net_hops_of(c);
+    c->nvlink = !g->shm && !f->p2p_disable &&
+                (g->intra == STC_INTRA_NVSWITCH || g->intra == STC_INTRA_NVLINK_MESH ||
+                 (g->intra == STC_INTRA_NVLINK_PAIRS && g->ranks_per_node <= 2));
+    c->port_Bps = port_rate_Bps(c, g, f);
+    c->max_channels = stc_nccl_channels[stc_nccl_row(g->gen)];
+    if (f->max_ctas > 0) c->max_channels = fmin(c->max_channels, (double)f->max_ctas);
+    if (f->min_ctas > 0) c->max_channels = fmax(c->max_channels, (double)f->min_ctas);
+
+    double nics = (double)(g->n_nics > 0 ? g->n_nics : 1);
+    c->n_rails = fmin(nics, c->k);
+    c->rail_Bps = g->nic_Bps * nics / c->n_rails;
+    if (g->pcie_Bps > 0.0)
+        c->rail_Bps = fmin(c->rail_Bps, g->pcie_Bps * c->k / c->n_rails);
+    if (g->nic_share > 1.0) c->rail_Bps /= g->nic_share;
+}
+
+/* ==== the choice ==== */
+
+struct pick {
+    const struct stc_coll_alg *alg;
+    enum stc_coll_proto proto;
+    struct stc_coll_terms t;
+    bool forced;
+};
+
+static bool allowed(const struct stc_coll_alg *a, enum stc_coll_proto p,
+                    const struct stc_coll_force *f, enum stc_coll coll)
+{
+    /* NCCL_ALGO and NCCL_PROTO do not reach grouped send/recv. */
+    if (coll == STC_COLL_ALL_TO_ALL || coll == STC_COLL_SEND_RECV) return true;
+    return (f->algo == STC_ALGO_AUTO || f->algo == a->id) &&
+           (f->proto == STC_PROTO_AUTO || f->proto == p);
+}
+
+static void choose(const struct stc_coll_ctx *c, bool obey, struct pick *best)
+{
+    best->alg = NULL;
+    double best_s = INFINITY;
+    bool custom = false;
+    for (int i = 0; i < N_ALGS; i++)
+        for (int p = 0; p < STC_PROTO_COUNT; p++) {
+            enum stc_coll_proto proto = (enum stc_coll_proto)p;
+            if (obey && !allowed(algs[i], proto, c->f, c->coll)) continue;
+            if (!algs[i]->applies(c, proto)) continue;
+            bool is_custom = algs[i]->id == STC_ALGO_CUSTOM_ONE ||
+                             algs[i]->id == STC_ALGO_CUSTOM_TWO;
+            bool is_hier = algs[i]->id == STC_ALGO_HIER;
+            struct stc_coll_terms t = {0};
+            algs[i]->time_s(c, proto, &t);
+            double s = t.latency_s + t.bw_s;
+            /* A library below its own limit does not ask what NCCL would need,
+             * nor does who asked for the hierarchical form. */
+            bool wins = is_custom && !custom ? true : is_custom == custom && s < best_s;
+            if (is_hier) wins = true;
+            if (!wins) continue;
+            custom = custom || is_custom;
+            *best = (struct pick){algs[i], proto, t, false};
+            best_s = s;
+            if (is_hier) return;
+        }
+}
+
+static void choose_forced(const struct stc_coll_ctx *c, struct pick *best)
+{
+    choose(c, true, best);
+    bool asked = c->f->algo != STC_ALGO_AUTO || c->f->proto != STC_PROTO_AUTO;
+    if (best->alg != NULL) {
+        best->forced = asked;
+        return;
+    }
+    choose(c, false, best);
+}
+
+/* ==== the residual ==== */
+
+struct res_hit {
+    double log_ratio;
+    double lo_log_ratio, hi_log_ratio; /* at the grid points around */
+    double lo_bytes, hi_bytes;
+    double distance; /* log2 units; -1: none */
+    bool exact, outside;
+};
+
+/* Distance in ranks and nodes, log2; bytes are on the grid itself. */
+static double series_distance(const struct stc_coll_res *r, double log2_n,
+                              double log2_nodes)
+{
+    double dn = fabs(log2((double)r->n_ranks) - log2_n);
+    double dk = fabs(log2((double)r->n_nodes) - log2_nodes);
+    return sqrt(dn * dn + dk * dk);
+}
+
+static bool series_fits(const struct stc_coll_res *r, const struct stc_coll_ctx *c)
+{
+    return r->gen == c->g->gen && r->lib == c->f->lib && r->coll == c->coll &&
+           (r->n_nodes > 1) == (c->g->n_nodes > 1) &&
+           (r->n_nodes <= 1 || r->net == c->g->net);
+}
+
+/* Weighted mean of the series of this kind: weight falls as a bell over one
+ * doubling of ranks, and against a fixed doubt, so that far series say 0. */
+static void residual(const struct stc_coll_ctx *c, struct res_hit *h)
+{
+    *h = (struct res_hit){.distance = -1.0};
+    if (!c->p->use_residual || !c->nvlink || c->bytes <= 0.0) return;
+    if (c->g->intra != STC_INTRA_NVSWITCH && c->k > 1.0) return;
+    double pos = (log2(c->bytes) - STC_RES_LOG2_MIN) * STC_RES_PER_OCTAVE;
+    pos = fmin(fmax(pos, 0.0), (double)(STC_RES_POINTS - 1) - 1e-9);
+    int i = (int)pos;
+    double frac = pos - (double)i;
+    double log2_n = log2(c->n), log2_nodes = log2(c->nodes);
+    double sum_w = 0.0, nearest = INFINITY;
+    for (int s = 0; s < c->p->n_res; s++) {
+        const struct stc_coll_res *r = &c->p->res[s];
+        if (!series_fits(r, c)) continue;
+        double d = series_distance(r, log2_n, log2_nodes);
+        double w = exp(-2.0 * d * d);
+        double fade = exp(-0.5 * d * d);
+        h->lo_log_ratio += w * fade * (double)r->log_ratio[i];
+        h->hi_log_ratio += w * fade * (double)r->log_ratio[i + 1];
+        sum_w += w;
+        if (d < nearest) {
+            nearest = d;
+            h->outside = d > 1.0 || c->bytes < 0.99 * r->min_bytes ||
+                         c->bytes > 1.01 * r->max_bytes;
+        }
+    }
+    if (sum_w <= 0.0) return;
+    h->lo_log_ratio /= sum_w;
+    h->hi_log_ratio /= sum_w;
+    h->log_ratio = h->lo_log_ratio + frac * (h->hi_log_ratio - h->lo_log_ratio);
+    h->lo_bytes = exp2((double)i / STC_RES_PER_OCTAVE + STC_RES_LOG2_MIN);
+    h->hi_bytes = exp2((double)(i + 1) / STC_RES_PER_OCTAVE + STC_RES_LOG2_MIN);
+    double off = fabs(log2(c->bytes) - nearbyint(log2(c->bytes)));
+    h->distance = fmax(nearest, off);
+    h->exact = nearest < 1e-9 && off < 0.2;
+}
+
+static double seconds_at(const struct stc_coll_ctx *c, double bytes)
+{
+    struct stc_coll_ctx at = *c;
+    at.bytes = bytes;
+    struct pick k;
+    choose_forced(&at, &k);
+    return k.t.latency_s + k.t.bw_s;
+}
+
+/* Formula × residual. Where the residual falls between two grid points, the
+ * product could dip; there the two ends are joined by a power law instead, so
+ * that more bytes never take less time. */
+static double with_residual(const struct stc_coll_ctx *c, const struct pick *k,
+                            const struct res_hit *h)
+{
+    double physics_s = k->t.latency_s + k->t.bw_s;
+    if (h->distance < 0.0) return physics_s;
+    if (h->hi_log_ratio >= h->lo_log_ratio || c->bytes <= h->lo_bytes ||
+        c->bytes >= h->hi_bytes)
+        return physics_s * exp(h->log_ratio);
+    double lo = log(seconds_at(c, h->lo_bytes)) + h->lo_log_ratio;
+    double hi = log(seconds_at(c, h->hi_bytes)) + h->hi_log_ratio;
+    double frac = log(c->bytes / h->lo_bytes) / log(h->hi_bytes / h->lo_bytes);
+    return exp(lo + frac * (hi - lo));
+}
+
+/* ==== the estimate ==== */
+
+static enum stc_family family_of(const struct stc_coll_ctx *c, const struct pick *k)
+{
+    if (c->coll == STC_COLL_SEND_RECV) return STC_FAMILY_P2P;
+    if (c->nodes > 1.0) return STC_FAMILY_COLL_NET;
+    (void)k;
+    return c->f->lib != STC_COLL_LIB_NCCL ? STC_FAMILY_COLL_CUSTOM
+                                          : STC_FAMILY_COLL_NVLINK;
+}
+
+static enum stc_tier tier_of(const struct stc_coll_ctx *c, const struct res_hit *h,
+                             bool asked)
+{
+    bool fitted = c->nvlink && c->p->gen[c->g->gen].n_rows > 0;
+    bool net_fitted = c->nodes <= 1.0 || c->p->net[c->g->net].n_rows > 0;
+    if (h->distance >= 0.0 && !asked && !h->outside)
+        return h->exact ? STC_TIER_MEASURED : STC_TIER_INTERPOLATED;
+    if ((fitted || c->k <= 1.0) && net_fitted) return STC_TIER_INTERPOLATED;
+    if (c->nvlink || net_fitted) return STC_TIER_TRANSFERRED;
+    return STC_TIER_PRIOR;
+}
+
+/* NCCL gives a channel at least 64 kB under Simple, less under LL and LL128
+ * (thread thresholds of 64, 8 B … × threads), before it opens the next. */
+static int channels_of(const struct stc_coll_ctx *c, const struct pick *k)
+{
+    static const double per_channel_bytes[STC_PROTO_COUNT] = {4096.0, 4800.0, 65536.0};
+    double most = c->max_channels;
+    if (k->alg->id == STC_ALGO_NVLS || k->alg->id == STC_ALGO_NVLS_TREE)
+        most = fmin(most, 16.0);
+    if (c->k <= 1.0) most = fmin(most, 4.0 * c->n_rails);
+    double want = ceil(c->bytes / c->n / per_channel_bytes[k->proto]);
+    double n = fmin(most, fmax(1.0, want));
+    if (c->f->min_ctas > 0) n = fmax(n, (double)c->f->min_ctas);
+    return (int)n;
+}
+
+/* vLLM without CUDA graphs: the input is copied into the shared buffer, and the
+ * host needs floor_s to launch. */
+static double eager_s(const struct stc_coll_ctx *c, double seconds)
+{
+    if (c->f->lib != STC_COLL_LIB_VLLM_EAGER || c->coll != STC_COLL_ALL_REDUCE ||
+        c->nodes > 1.0)
+        return seconds;
+    const double *v = c->p->custom[c->f->lib][c->g->gen].v;
+    if (c->g->mem_Bps > 0.0)
+        seconds += 2.0 * c->bytes / (c->g->mem_Bps * v[STC_CC_EFF_COPY]);
+    return fmax(seconds, v[STC_CC_FLOOR]);
+}
+
+static void shape_check(const struct stc_group_shape *g)
+{
+    assert(g->n_ranks >= 1 && g->n_nodes >= 1 && g->ranks_per_node >= 1);
+    assert(g->n_nodes * g->ranks_per_node >= g->n_ranks);
+    assert(g->ranks_per_node == 1 || g->intra_Bps > 0.0);
+    assert(g->n_nodes == 1 || g->nic_Bps > 0.0);
+    (void)g;
+}
+
+static void fill_est(const struct stc_coll_ctx *c, const struct pick *k,
+                     const struct res_hit *h, struct stc_coll_est *out)
+{
+    double physics_s = eager_s(c, k->t.latency_s + k->t.bw_s);
+    /* Eager adds to the formula; the residual of its series is over the sum. */
+    double s = c->f->lib == STC_COLL_LIB_VLLM_EAGER && h->distance >= 0.0
+                   ? physics_s * exp(h->log_ratio)
+                   : with_residual(c, k, h);
+    out->seconds = h->distance >= 0.0 ? s : physics_s;
+    out->physics_s = physics_s;
+    out->residual = out->seconds / physics_s;
+    double bw_s = k->t.bw_s * out->residual;
+    out->latency_s = out->seconds - bw_s;
+    out->bytes_per_rank = fmax(k->t.intra_bytes, c->nodes > 1.0 ? k->t.net_bytes : 0.0);
+    out->net_bytes = k->t.net_bytes;
+    out->bus_Bps = c->bytes * c->rf / out->seconds;
+    out->eff_intra = k->t.eff_intra / out->residual;
+    out->eff_net = k->t.eff_net / out->residual;
+    out->algo = k->alg->id;
+    out->proto = k->proto;
+    out->forced = k->forced;
+    out->n_channels = channels_of(c, k);
+    out->distance = h->distance;
+    out->outside = h->outside;
+    out->family = family_of(c, k);
+    bool asked = k->forced || c->f->max_ctas > 0 || c->f->p2p_disable;
+    out->tier = tier_of(c, h, asked);
+    out->sigma_log = c->p->sigma_log[out->family][out->tier];
+}
+
+static void ask(const struct stc_coll_ctx *c, struct pick *k, struct stc_coll_est *out)
+{
+    choose_forced(c, k);
+    struct res_hit h = {.distance = -1.0};
+    /* Measurements were taken with NCCL's own choice: they say nothing of another. */
+    if (!k->forced && c->f->max_ctas == 0) residual(c, &h);
+    fill_est(c, k, &h, out);
+}
+
+static bool trivial(const struct stc_group_shape *g, enum stc_coll coll, double bytes)
+{
+    return g->n_ranks <= 1 || (bytes <= 0.0 && coll != STC_COLL_BARRIER);
+}
+
+void stc_coll_time(const struct stc_coll_params *p, const struct stc_group_shape *g,
+                   enum stc_coll coll, double bytes, const struct stc_coll_force *force,
+                   struct stc_coll_est *out)
+{
+    shape_check(g);
+    assert(bytes >= 0.0);
+    *out = (struct stc_coll_est){
+        .residual = 1.0, .eff_intra = 1.0, .eff_net = 1.0, .distance = -1.0};
+    if (trivial(g, coll, bytes)) return;
+    struct stc_coll_ctx c;
+    struct pick k;
+    ctx_make(&c, p, g, coll, bytes, force != NULL ? force : &no_force);
+    ask(&c, &k, out);
+}
+
+enum stc_err stc_coll_emit(const struct stc_coll_params *p,
+                           const struct stc_group_shape *g, enum stc_coll coll,
+                           double bytes, const struct stc_coll_force *force,
+                           struct stc_coll_flows *out)
+{
+    shape_check(g);
+    out->v = NULL;
+    out->n = out->cap = 0;
+    out->start_latency_s = 0.0;
+    out->eff_intra = out->eff_net = 1.0;
+    if (trivial(g, coll, bytes)) return STC_OK;
+    struct stc_group_shape alone = *g;
+    alone.nic_share = 1.0; /* the engine shares the NICs */
+    struct stc_coll_ctx c;
+    struct pick k;
+    struct stc_coll_est est;
+    ctx_make(&c, p, &alone, coll, bytes, force != NULL ? force : &no_force);
+    ask(&c, &k, &est);
+    out->start_latency_s = est.latency_s;
+    out->eff_intra = est.eff_intra;
+    out->eff_net = est.eff_net;
+    return k.alg->emit(&c, &k.t, out);
+}

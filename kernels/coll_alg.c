@@ -1,0 +1,300 @@
+#include "kernels/coll_alg.h"
+
+#include <math.h>
+
+#include "kernels/coll_consts.h"
+
+/* ==== what the algorithms share ==== */
+
+double stc_coll_fill_s(double fill_s, double half_bytes, double bytes)
+{
+    return fill_s * bytes / (bytes + half_bytes);
+}
+
+double stc_coll_hop_s(const struct stc_coll_ctx *c, enum stc_coll_proto p)
+{
+    static const enum stc_cg term[STC_PROTO_COUNT] = {STC_CG_HOP_LL, STC_CG_HOP_LL128,
+                                                      STC_CG_HOP_SIMPLE};
+    if (c->nvlink) return stc_cg_s(c, term[p]);
+    return fmax(stc_nccl_pci_hop_s[p], c->g->intra_latency_s);
+}
+
+double stc_coll_base_s(const struct stc_coll_ctx *c, enum stc_coll_proto p)
+{
+    if (!c->nvlink && c->k > 1.0) return stc_nccl_pci_base_s[p];
+    double s = stc_cg_s(c, STC_CG_BASE);
+    if (p == STC_PROTO_LL128) s += stc_cg_s(c, STC_CG_ADD_LL128);
+    if (p == STC_PROTO_SIMPLE) s += stc_cg_s(c, STC_CG_ADD_SIMPLE);
+    return s;
+}
+
+/* NIC to NIC over one switch, as the fits and priors include it. */
+enum { USUAL_PATH_NS = 2000 };
+
+double stc_coll_path_extra_s(const struct stc_coll_ctx *c)
+{
+    return fmax(0.0, c->g->nic_latency_s - USUAL_PATH_NS * 1e-9);
+}
+
+double stc_coll_net_hop_s(const struct stc_coll_ctx *c, enum stc_coll_proto p)
+{
+    static const enum stc_cn term[STC_PROTO_COUNT] = {STC_CN_HOP_LL, STC_CN_HOP_LL128,
+                                                      STC_CN_HOP_SIMPLE};
+    return c->cn[term[p]] + stc_coll_path_extra_s(c);
+}
+
+double stc_coll_ll_max_Bps(const struct stc_coll_ctx *c)
+{
+    int col = c->nodes <= 1.0 ? 0 : c->nodes <= 2.0 ? 1 : 2;
+    double ceil_Bps = stc_nccl_ll_max_Bps[stc_nccl_row(c->g->gen)][col];
+    return c->nodes > 1.0 ? ceil_Bps * c->cn[STC_CN_LL_SCALE] : ceil_Bps;
+}
+
+void stc_coll_terms_set(const struct stc_coll_ctx *c, struct stc_coll_terms *t,
+                        double intra_s, double net_s)
+{
+    t->bw_s = fmax(intra_s, net_s);
+    t->eff_intra = intra_s > 0.0 ? t->intra_bytes / (c->g->intra_Bps * intra_s) : 1.0;
+    double rail_Bps = c->g->nic_Bps * (double)c->g->n_nics / fmax(1.0, c->n_rails);
+    t->eff_net = net_s > 0.0 ? t->net_bytes / (rail_Bps * net_s) : 1.0;
+}
+
+static double log2_nodes(const struct stc_coll_ctx *c)
+{
+    return c->nodes > 1.0 ? log2(c->nodes) : 0.0;
+}
+
+/* LL128 is trusted on NVLink, and over networks that keep 128-byte stores whole. */
+static bool ll128_ok(const struct stc_coll_ctx *c)
+{
+    if (!c->nvlink && c->k > 1.0) return false;
+    if (c->nodes <= 1.0) return true;
+    return c->g->net == STC_FABRIC_IB || c->g->net == STC_FABRIC_ROCE ||
+           c->g->net == STC_FABRIC_EFA || c->g->net == STC_FABRIC_SLINGSHOT;
+}
+
+/* Seconds of the intra part: bytes over the port under a protocol, plus the
+ * rank's own part copied inside its memory (it rides the same channels). */
+static double intra_ring_s(const struct stc_coll_ctx *c, enum stc_coll_proto p,
+                           double bytes)
+{
+    double port_Bps = c->port_Bps;
+    if (c->nvlink) {
+        bool ar = c->coll == STC_COLL_ALL_REDUCE;
+        port_Bps *= c->cg[ar ? STC_CG_EFF_ALLREDUCE : STC_CG_EFF_RING];
+    }
+    if (p == STC_PROTO_LL)
+        return bytes / fmin(stc_coll_ll_max_Bps(c), port_Bps * STC_NCCL_LL_SHARE);
+    if (p == STC_PROTO_LL128) {
+        double ch_Bps = stc_nccl_channel_Bps[stc_nccl_row(c->g->gen)] * c->max_channels;
+        port_Bps = fmin(port_Bps * STC_NCCL_LL128_SHARE, ch_Bps);
+    }
+    double s = bytes / port_Bps;
+    bool copies = c->coll == STC_COLL_ALL_REDUCE || c->coll == STC_COLL_ALL_GATHER ||
+                  c->coll == STC_COLL_REDUCE_SCATTER;
+    if (c->nvlink && copies && c->nodes <= 1.0)
+        s += c->bytes / (c->n * c->g->intra_Bps * c->cg[STC_CG_OWN_COPY]);
+    return s;
+}
+
+/* Share of the NICs that a protocol reaches, as bytes per second of one rail. */
+static double rail_eff_Bps(const struct stc_coll_ctx *c, enum stc_coll_proto p)
+{
+    if (p == STC_PROTO_LL)
+        return fmin(c->rail_Bps * STC_NCCL_LL_SHARE,
+                    stc_coll_ll_max_Bps(c) / c->n_rails);
+    return c->rail_Bps * c->cn[p == STC_PROTO_LL128 ? STC_CN_EFF_LL128 : STC_CN_EFF];
+}
+
+/* A rank whose rail takes part of its traffic out of the node sends the rest
+ * inside; with fewer rails than ranks some ranks send all of it inside. */
+static double inside_share(const struct stc_coll_ctx *c)
+{
+    if (c->nodes <= 1.0) return 1.0;
+    if (c->k <= 1.0) return 0.0;
+    return c->n_rails >= c->k ? (c->k - 1.0) / c->k : 1.0;
+}
+
+/* ==== ring ==== */
+
+static bool ring_applies(const struct stc_coll_ctx *c, enum stc_coll_proto p)
+{
+    if (c->coll == STC_COLL_ALL_TO_ALL || c->coll == STC_COLL_SEND_RECV) return false;
+    return p != STC_PROTO_LL128 || ll128_ok(c);
+}
+
+static void ring_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
+                      struct stc_coll_terms *t)
+{
+    double hop_s = stc_coll_hop_s(c, p);
+    if (c->nodes > 1.0) {
+        double post_s = STC_NCCL_NET_POST_S * (c->g->cpu_amd ? 2.0 : 1.0);
+        hop_s = fmax(hop_s, p == STC_PROTO_SIMPLE ? 3.0 * post_s : post_s);
+    }
+    t->latency_s = stc_coll_base_s(c, p) + (c->steps - c->hops_net) * hop_s;
+    if (c->hops_net > 0.0) t->latency_s += c->hops_net * stc_coll_net_hop_s(c, p);
+    if (p == STC_PROTO_SIMPLE && c->nvlink && c->nodes <= 1.0)
+        t->latency_s += stc_coll_fill_s(stc_cg_s(c, STC_CG_FILL),
+                                        c->cg[STC_CG_FILL_HALF], c->bytes);
+
+    t->intra_bytes = c->bytes * c->rf * inside_share(c);
+    double intra_s = t->intra_bytes > 0.0 ? intra_ring_s(c, p, t->intra_bytes) : 0.0;
+    t->net_bytes = c->nodes > 1.0 ? c->bytes * c->rf / c->n_rails : 0.0;
+    double net_s = t->net_bytes > 0.0 ? t->net_bytes / rail_eff_Bps(c, p) : 0.0;
+    stc_coll_terms_set(c, t, intra_s, net_s);
+}
+
+const struct stc_coll_alg stc_coll_alg_ring = {STC_ALGO_RING, ring_applies, ring_time,
+                                               stc_coll_emit_ring};
+
+/* ==== PAT: all-gather and reduce-scatter in log steps, one rank a node ==== */
+
+static bool pat_applies(const struct stc_coll_ctx *c, enum stc_coll_proto p)
+{
+    bool kind = c->coll == STC_COLL_ALL_GATHER || c->coll == STC_COLL_REDUCE_SCATTER;
+    bool known = c->f->nccl_version == 0 || c->f->nccl_version >= 22300;
+    return kind && known && p == STC_PROTO_SIMPLE && c->k <= 1.0 && c->nodes > 1.0;
+}
+
+static void pat_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
+                     struct stc_coll_terms *t)
+{
+    t->latency_s =
+        stc_coll_base_s(c, p) + ceil(log2_nodes(c)) * stc_coll_net_hop_s(c, p);
+    t->intra_bytes = 0.0;
+    t->net_bytes = c->bytes * c->rf / c->n_rails;
+    stc_coll_terms_set(c, t, 0.0,
+                       t->net_bytes / (rail_eff_Bps(c, p) * STC_NCCL_PAT_SHARE));
+}
+
+const struct stc_coll_alg stc_coll_alg_pat = {STC_ALGO_PAT, pat_applies, pat_time,
+                                              stc_coll_emit_ring};
+
+/* ==== tree: a chain in the node, a double binary tree between nodes ==== */
+
+double stc_coll_tree_load(double n_nodes)
+{
+    return n_nodes <= 1.0 ? 0.0 : n_nodes <= 2.0 ? 1.0 : n_nodes <= 3.0 ? 1.5 : 2.0;
+}
+
+static bool tree_applies(const struct stc_coll_ctx *c, enum stc_coll_proto p)
+{
+    return c->coll == STC_COLL_ALL_REDUCE && (p != STC_PROTO_LL128 || ll128_ok(c));
+}
+
+static double net_fill_s(const struct stc_coll_ctx *c)
+{
+    return log2_nodes(c) *
+           stc_coll_fill_s(c->cn[STC_CN_FILL], c->cn[STC_CN_FILL_HALF], c->bytes);
+}
+
+static void tree_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
+                      struct stc_coll_terms *t)
+{
+    t->latency_s = stc_coll_base_s(c, p) + 2.0 * (c->k - 1.0) * stc_coll_hop_s(c, p);
+    if (c->nodes > 1.0) t->latency_s += 2.0 * log2_nodes(c) * stc_coll_net_hop_s(c, p);
+    if (p == STC_PROTO_SIMPLE && c->nodes > 1.0) t->latency_s += net_fill_s(c);
+    t->intra_bytes = 2.0 * c->bytes * inside_share(c);
+    double intra_s = 0.0;
+    if (c->k > 1.0) {
+        double share =
+            STC_NCCL_TREE_SHARE * (c->nodes <= 1.0 ? STC_NCCL_TREE_NODE_SHARE : 1.0);
+        intra_s = intra_ring_s(c, p, t->intra_bytes) / share;
+    }
+    t->net_bytes = c->bytes * stc_coll_tree_load(c->nodes) / c->n_rails;
+    double net_s = t->net_bytes > 0.0 ? t->net_bytes / rail_eff_Bps(c, p) : 0.0;
+    stc_coll_terms_set(c, t, intra_s, net_s);
+}
+
+const struct stc_coll_alg stc_coll_alg_tree = {STC_ALGO_TREE, tree_applies, tree_time,
+                                               stc_coll_emit_tree};
+
+/* ==== NVLS: reduction and multicast in the NVSwitch ==== */
+
+static bool nvls_gpu(const struct stc_coll_ctx *c, enum stc_coll_proto p)
+{
+    return c->coll == STC_COLL_ALL_REDUCE && p == STC_PROTO_SIMPLE && c->nvlink &&
+           c->g->intra == STC_INTRA_NVSWITCH && c->k > 2.0 && !c->f->nvls_disable &&
+           (c->g->gen == STC_GEN_HOPPER || c->g->gen == STC_GEN_BLACKWELL) &&
+           (c->f->nccl_version == 0 || c->f->nccl_version >= 21700);
+}
+
+static bool nvls_applies(const struct stc_coll_ctx *c, enum stc_coll_proto p)
+{
+    return nvls_gpu(c, p) && c->nodes <= 1.0;
+}
+
+/* Owner of 1/k pulls a reduced part and multicasts it: S + S/k out of a port. */
+static double nvls_port_bytes(const struct stc_coll_ctx *c)
+{
+    return c->bytes * (c->k + 1.0) / c->k;
+}
+
+static double nvls_latency_s(const struct stc_coll_ctx *c)
+{
+    return stc_cg_s(c, STC_CG_BASE) + stc_cg_s(c, STC_CG_ADD_NVLS) +
+           stc_coll_fill_s(stc_cg_s(c, STC_CG_FILL_NVLS), c->cg[STC_CG_FILL_HALF],
+                           c->bytes);
+}
+
+static void nvls_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
+                      struct stc_coll_terms *t)
+{
+    (void)p;
+    t->latency_s = nvls_latency_s(c);
+    t->intra_bytes = nvls_port_bytes(c);
+    t->net_bytes = 0.0;
+    stc_coll_terms_set(c, t, t->intra_bytes / (c->port_Bps * c->cg[STC_CG_EFF_NVLS]),
+                       0.0);
+}
+
+const struct stc_coll_alg stc_coll_alg_nvls = {STC_ALGO_NVLS, nvls_applies, nvls_time,
+                                               stc_coll_emit_ring};
+
+static bool nvls_tree_applies(const struct stc_coll_ctx *c, enum stc_coll_proto p)
+{
+    return nvls_gpu(c, p) && c->nodes > 1.0;
+}
+
+static void nvls_tree_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
+                           struct stc_coll_terms *t)
+{
+    t->latency_s = nvls_latency_s(c) + 2.0 * log2_nodes(c) * stc_coll_net_hop_s(c, p) +
+                   net_fill_s(c);
+    t->intra_bytes = nvls_port_bytes(c);
+    t->net_bytes = c->bytes * stc_coll_tree_load(c->nodes) / c->n_rails;
+    stc_coll_terms_set(c, t, t->intra_bytes / (c->port_Bps * c->cg[STC_CG_EFF_NVLS]),
+                       t->net_bytes / rail_eff_Bps(c, p));
+}
+
+const struct stc_coll_alg stc_coll_alg_nvls_tree = {
+    STC_ALGO_NVLS_TREE, nvls_tree_applies, nvls_tree_time, stc_coll_emit_tree};
+
+/* ==== CollNet: SHARP reduces in the InfiniBand switches ==== */
+
+static bool collnet_applies(const struct stc_coll_ctx *c, enum stc_coll_proto p)
+{
+    return c->coll == STC_COLL_ALL_REDUCE && p == STC_PROTO_SIMPLE && c->g->sharp &&
+           c->nodes > 1.0 && c->g->net == STC_FABRIC_IB;
+}
+
+static void collnet_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
+                         struct stc_coll_terms *t)
+{
+    bool nvls = nvls_gpu(c, p);
+    t->latency_s =
+        STC_NCCL_COLLNET_HOP_S + stc_coll_path_extra_s(c) +
+        (nvls ? nvls_latency_s(c) : stc_coll_base_s(c, p) + 2.0 * stc_coll_hop_s(c, p));
+    /* Up to the rail's GPU and back down: reduce-scatter and all-gather inside. */
+    t->intra_bytes =
+        c->k > 1.0 ? (nvls ? nvls_port_bytes(c) : 2.0 * c->bytes * (c->k - 1.0) / c->k)
+                   : 0.0;
+    double share =
+        c->nvlink ? c->cg[nvls ? STC_CG_EFF_NVLS : STC_CG_EFF_ALLREDUCE] : 1.0;
+    t->net_bytes = c->bytes / c->n_rails;
+    stc_coll_terms_set(c, t, c->k > 1.0 ? t->intra_bytes / (c->port_Bps * share) : 0.0,
+                       t->net_bytes / (rail_eff_Bps(c, p) * STC_NCCL_COLLNET_SHARE));
+}
+
+const struct stc_coll_alg stc_coll_alg_collnet = {STC_ALGO_COLLNET, collnet_applies,
+                                                  collnet_time, stc_coll_emit_ring};

@@ -1,0 +1,100 @@
+/*
+ * coll_alg.h - one way to carry out a collective; private to kernels/coll*.c.
+ *
+ * THEORY. An algorithm is four functions. time_s gives the closed form on an
+ * idle fabric in two parts: latency (launch, hops, pipeline fill) and the
+ * bytes of the busiest port and NIC over what they reach. emit gives the same
+ * algorithm as flows: the busiest port carries the same bytes, so the two
+ * agree by construction wherever the fabric is symmetric, and the network
+ * engine finds out what happens where it is not.
+ */
+#ifndef STC_KERNELS_COLL_ALG_H
+#define STC_KERNELS_COLL_ALG_H
+
+#include "kernels/coll.h"
+#include "kernels/coll_params.h"
+
+/* One question, prepared: everything that the algorithms share. */
+struct stc_coll_ctx {
+    const struct stc_coll_params *p;
+    const struct stc_group_shape *g;
+    const struct stc_coll_force *f;
+    const double *cg; /* the generation's terms; times still need t_scale */
+    const double *cn; /* the fabric's terms */
+    double t_scale;   /* clock of the fit / clock of this GPU */
+    enum stc_coll coll;
+    double bytes;       /* S */
+    double n, nodes, k; /* ranks, nodes, ranks per node, as doubles */
+    double rf, steps;   /* bus factor and dependent sends on a ring */
+    double hops_net;    /* of those sends, how many cross nodes */
+    bool nvlink;     /* the group's intra traffic is on NVLink and fitted terms apply */
+    double port_Bps; /* a rank's port, capped by CTAs and host path */
+    double rail_Bps; /* one rail between nodes, shared NICs counted */
+    double n_rails;  /* rails of the group in one node: min(NICs, ranks) */
+    double max_channels; /* CTAs that NCCL would use for a large message */
+};
+
+/* What time_s answers. eff_*: share of g->intra_Bps and g->nic_Bps reached. */
+struct stc_coll_terms {
+    double latency_s;
+    double bw_s;
+    double intra_bytes; /* leaving the busiest rank's port inside the node */
+    double net_bytes;   /* leaving the busiest rail */
+    double eff_intra, eff_net;
+    double channels;
+};
+
+struct stc_coll_alg {
+    enum stc_coll_algo id;
+    bool (*applies)(const struct stc_coll_ctx *c, enum stc_coll_proto p);
+    void (*time_s)(const struct stc_coll_ctx *c, enum stc_coll_proto p,
+                   struct stc_coll_terms *out);
+    enum stc_err (*emit)(const struct stc_coll_ctx *c, const struct stc_coll_terms *t,
+                         struct stc_coll_flows *out);
+};
+
+extern const struct stc_coll_alg stc_coll_alg_ring, stc_coll_alg_tree,
+    stc_coll_alg_nvls, stc_coll_alg_nvls_tree, stc_coll_alg_collnet, stc_coll_alg_pat,
+    stc_coll_alg_hier, stc_coll_alg_pairwise, stc_coll_alg_custom_one,
+    stc_coll_alg_custom_two;
+
+/* Times of a generation at this GPU's clock. */
+static inline double stc_cg_s(const struct stc_coll_ctx *c, enum stc_cg i)
+{
+    return c->cg[i] * c->t_scale;
+}
+
+/* Latency of one hop inside the node under a protocol. */
+double stc_coll_hop_s(const struct stc_coll_ctx *c, enum stc_coll_proto p);
+/* Launch under a protocol. */
+double stc_coll_base_s(const struct stc_coll_ctx *c, enum stc_coll_proto p);
+double stc_coll_net_hop_s(const struct stc_coll_ctx *c, enum stc_coll_proto p);
+/* What the path adds to the fabric's usual one. */
+double stc_coll_path_extra_s(const struct stc_coll_ctx *c);
+/* Pipeline of chunks that grow with the message: F S / (S + S_half). */
+double stc_coll_fill_s(double fill_s, double half_bytes, double bytes);
+/* NCCL's ceiling of LL, bus bandwidth of the whole group. */
+double stc_coll_ll_max_Bps(const struct stc_coll_ctx *c);
+/* Sets bw_s and the efficiencies from bytes and the seconds each side needs. */
+void stc_coll_terms_set(const struct stc_coll_ctx *c, struct stc_coll_terms *t,
+                        double intra_s, double net_s);
+
+/* Most that one node sends in a double binary tree over n nodes (up and down,
+ * both trees), in units of the message: 1 for two nodes, 2 from four on. */
+double stc_coll_tree_load(double n_nodes);
+/* Node above `v` in the first (or the mirrored) tree; -1 for the root. */
+int stc_coll_tree_parent(int v, int n_nodes, bool mirrored);
+
+/* Emitters: each shows t->intra_bytes at every port and t->net_bytes at the
+ * busiest rail of every node, in the algorithm's pattern. */
+enum stc_err stc_coll_emit_ring(const struct stc_coll_ctx *c,
+                                const struct stc_coll_terms *t,
+                                struct stc_coll_flows *out);
+enum stc_err stc_coll_emit_tree(const struct stc_coll_ctx *c,
+                                const struct stc_coll_terms *t,
+                                struct stc_coll_flows *out);
+enum stc_err stc_coll_emit_pairs(const struct stc_coll_ctx *c,
+                                 const struct stc_coll_terms *t,
+                                 struct stc_coll_flows *out);
+
+#endif
