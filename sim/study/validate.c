@@ -1,0 +1,410 @@
+/* validate.c - reads a table, forecasts its rows, adds up the errors. */
+#include "sim/study/validate.h"
+#include "sim/study/validate_sum.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef _OPENMP
+# include <omp.h>
+#endif
+
+enum { COLS_MAX = 128 };
+
+/* A row of the file on its way to a forecast. */
+struct input {
+    const char *cell[COLS_MAX]; /* by column of the kind: all that a forecast may see */
+    const char *mem_kind;
+    struct stc_vrow *row;
+};
+
+/* ==== cells ==== */
+
+const char *stc_vctx_cell(const struct stc_vctx *c, const char *column)
+{
+    for (int i = 0; i < c->kind->n_cols; i++)
+        if (strcmp(c->kind->cols[i].column, column) == 0) return c->cell[i];
+    return "";
+}
+
+static enum stc_err set_col(const struct stc_vcol *col, const struct stc_vctx *c,
+                            const char *cell, struct stc_scenario *s,
+                            struct stc_diag *diag)
+{
+    char text[256];
+    if (!cell[0] && !col->when_empty) return STC_OK;
+    if (col->conv == STC_VCONV_FN) return col->fn(c, cell, s, diag);
+    snprintf(text, sizeof text, "%s%s", cell, col->suffix ? col->suffix : "");
+    return stc_scenario_set(s, col->key, text, diag);
+}
+
+static enum stc_err make_scenario(const struct stc_vkind *kind, const char *const *cell,
+                                  struct stc_scenario *s, struct stc_diag *diag)
+{
+    struct stc_vctx c = {.kind = kind, .cell = cell};
+    stc_scenario_init(s);
+    for (int i = 0; i < kind->n_cols; i++) {
+        enum stc_err err = set_col(&kind->cols[i], &c, cell[i], s, diag);
+        if (err != STC_OK) return err;
+    }
+    return STC_OK;
+}
+
+/* ==== reading ==== */
+
+static const struct stc_vkind *find_kind(const struct stc_csv *csv)
+{
+    for (int k = 0; stc_vkinds[k]; k++) {
+        int all = 1;
+        for (int i = 0; stc_vkinds[k]->signature[i]; i++)
+            all = all && stc_csv_col(csv, stc_vkinds[k]->signature[i]) >= 0;
+        if (all) return stc_vkinds[k];
+    }
+    return NULL;
+}
+
+static enum stc_err need_kind(const struct stc_csv *csv, const struct stc_vkind **kind,
+                              struct stc_diag *diag)
+{
+    *kind = find_kind(csv);
+    if (*kind) return STC_OK;
+    return stc_fail(
+        diag, STC_ERR_PARSE,
+        "%s:1: no known kind of table; one with the columns gpu, gpus, layers, hidden, "
+        "framework and global_batch (training runs) would be right",
+        csv->name);
+}
+
+/* "column=value" or "column~part". */
+static enum stc_err row_matches(const struct stc_csv *csv, const struct stc_vopts *o,
+                                int *yes, struct stc_diag *diag)
+{
+    *yes = !o->source ||
+           strstr(stc_csv_text(csv, stc_csv_col(csv, "source")), o->source) != NULL;
+    for (int i = 0; i < o->n_where && *yes; i++) {
+        const char *w = o->where[i], *op = strpbrk(w, "=~");
+        char column[64];
+        int col;
+        if (!op)
+            return stc_fail(diag, STC_ERR_PARSE,
+                            "--where %s: not a condition; column=value or column~part "
+                            "would be right",
+                            w);
+        snprintf(column, sizeof column, "%.*s", (int)(op - w), w);
+        enum stc_err err = stc_csv_need(csv, column, &col, diag);
+        if (err != STC_OK) return err;
+        const char *cell = stc_csv_text(csv, col);
+        *yes = *op == '=' ? strcmp(cell, op + 1) == 0 : strstr(cell, op + 1) != NULL;
+    }
+    return STC_OK;
+}
+
+static enum stc_err read_cases(const struct stc_csv *csv, const struct stc_vkind *kind,
+                               struct stc_vrow *row, struct stc_diag *diag)
+{
+    for (int q = 0; q < kind->n_quantities && row->n_cases < STC_VQ_MAX; q++) {
+        const struct stc_vquantity *k = &kind->quantities[q];
+        double v = 0;
+        bool given = false, hidden = false;
+        if (k->unless)
+            hidden = stc_csv_text(csv, stc_csv_col(csv, k->unless))[0] != '\0';
+        enum stc_err err =
+            stc_csv_double(csv, stc_csv_col(csv, k->column), &v, &given, diag);
+        if (err != STC_OK) return err;
+        if (!given || hidden || v <= 0) continue;
+        row->cases[row->n_cases++] = (struct stc_vcase){.quantity = k->quantity,
+                                                        .is_mem = k->is_mem,
+                                                        .measured = v * k->scale,
+                                                        .predicted = NAN,
+                                                        .lo90 = NAN,
+                                                        .hi90 = NAN};
+    }
+    return STC_OK;
+}
+
+static const char *keep(struct stc_arena *a, const char *text)
+{
+    return text[0] ? stc_arena_strdup(a, text) : "";
+}
+
+static enum stc_err read_row(struct stc_arena *a, const struct stc_csv *csv,
+                             const struct stc_vkind *kind, int number, struct input *in,
+                             struct stc_vrow *row, struct stc_diag *diag)
+{
+    const char *id = stc_csv_text(csv, stc_csv_col(csv, "id"));
+    const char *source = stc_csv_text(csv, stc_csv_col(csv, "source"));
+    memset(row, 0, sizeof *row);
+    in->row = row;
+    row->line = csv->line;
+    row->note = "";
+    row->id = id[0] ? stc_arena_strdup(a, id) : stc_arena_printf(a, "%d", number);
+    row->source = source[0] ? stc_arena_strdup(a, source) : "-";
+    row->mem_kind = keep(a, stc_csv_text(csv, stc_csv_col(csv, "mem_kind")));
+    if (!row->id || !row->source || !row->mem_kind)
+        return stc_fail(diag, STC_ERR_NOMEM, "%s: out of memory", csv->name);
+    if (!row->mem_kind[0]) row->mem_kind = "unstated";
+    for (int i = 0; i < kind->n_cols; i++) {
+        in->cell[i] =
+            keep(a, stc_csv_text(csv, stc_csv_col(csv, kind->cols[i].column)));
+        if (!in->cell[i])
+            return stc_fail(diag, STC_ERR_NOMEM, "%s: out of memory", csv->name);
+    }
+    return read_cases(csv, kind, row, diag);
+}
+
+struct table {
+    const struct stc_vkind *kind;
+    struct input *inputs;
+    struct stc_vrow *rows;
+    int n, cap;
+};
+
+static enum stc_err grow(struct stc_arena *a, struct table *t)
+{
+    if (t->n < t->cap) return STC_OK;
+    int cap = t->cap ? 2 * t->cap : 256;
+    struct input *in = STC_NEW_N(a, struct input, (size_t)cap);
+    struct stc_vrow *rows = STC_NEW_N(a, struct stc_vrow, (size_t)cap);
+    if (!in || !rows) return STC_ERR_NOMEM;
+    if (t->n) {
+        memcpy(in, t->inputs, (size_t)t->n * sizeof *in);
+        memcpy(rows, t->rows, (size_t)t->n * sizeof *rows);
+        for (int i = 0; i < t->n; i++)
+            in[i].row = &rows[i];
+    }
+    t->inputs = in;
+    t->rows = rows;
+    t->cap = cap;
+    return STC_OK;
+}
+
+static enum stc_err read_table(struct stc_arena *a, struct stc_csv *csv,
+                               const struct stc_vopts *o, struct table *t,
+                               struct stc_diag *diag)
+{
+    enum stc_err err = need_kind(csv, &t->kind, diag);
+    if (err != STC_OK) return err;
+    if (t->kind->n_cols > COLS_MAX)
+        return stc_fail(diag, STC_ERR_BUG, "a kind of table has too many columns");
+    for (int number = 1;; number++) {
+        bool got = false;
+        int yes = 1;
+        err = stc_csv_next(csv, &got, diag);
+        if (err != STC_OK || !got) return err;
+        err = row_matches(csv, o, &yes, diag);
+        if (err != STC_OK) return err;
+        if (!yes) continue;
+        if (grow(a, t) != STC_OK)
+            return stc_fail(diag, STC_ERR_NOMEM, "%s: out of memory", csv->name);
+        err = read_row(a, csv, t->kind, number, &t->inputs[t->n], &t->rows[t->n], diag);
+        if (err != STC_OK) return err;
+        t->n++;
+    }
+}
+
+/* ==== forecasting ==== */
+
+static void keep_parts(struct stc_vrow *row, const struct stc_result *r)
+{
+    const struct stc_stage_result *st = &r->stages[r->slowest_stage];
+    row->simulated = 1;
+    row->step_s = r->step_s;
+    row->mfu = r->mfu;
+    row->slowest_stage = r->slowest_stage;
+    for (int p = 0; p < STC_PART_COUNT; p++)
+        row->part_s[p] = stc_tick_to_s(st->part_ticks[p]);
+    row->mem = r->stages[r->peak_stage].mem;
+}
+
+static void forecast(const struct stc_vkind *kind, const struct stc_run_params *p,
+                     struct input *in, struct stc_arena *a, char *note,
+                     size_t note_size)
+{
+    struct stc_scenario s;
+    struct stc_result r;
+    struct stc_diag diag = {""};
+    memset(&r, 0, sizeof r);
+    enum stc_err err = make_scenario(kind, in->cell, &s, &diag);
+    if (err == STC_OK) err = stc_scenario_resolve(&s, &diag);
+    if (err == STC_OK) err = stc_step_run(&s, p, a, &r, &diag);
+    if (err != STC_OK) {
+        snprintf(note, note_size, "%s", diag.text[0] ? diag.text : stc_err_text(err));
+        return;
+    }
+    for (int c = 0; c < in->row->n_cases; c++)
+        for (int q = 0; q < kind->n_quantities; q++)
+            if (strcmp(kind->quantities[q].quantity, in->row->cases[c].quantity) == 0)
+                kind->quantities[q].get(&r, s.mem_kind, &in->row->cases[c].predicted,
+                                        &in->row->cases[c].lo90,
+                                        &in->row->cases[c].hi90);
+    if (r.n_stages > 0) keep_parts(in->row, &r);
+}
+
+struct progress {
+    const struct stc_vopts *o;
+    long done, total;
+};
+
+static void one_more(struct progress *g)
+{
+#ifdef _OPENMP
+# pragma omp critical(stc_validate_progress)
+#endif
+    {
+        g->done++;
+        if (g->o->progress) g->o->progress(g->o->ctx, g->done, g->total);
+    }
+}
+
+/* Rows in parallel; each thread has an arena of its own, notes go to a shared
+ * block that is laid out beforehand, so that nothing depends on the order. */
+static enum stc_err forecast_all(struct stc_arena *a, const struct table *t,
+                                 const struct stc_run_params *p,
+                                 const struct stc_vopts *o, struct stc_diag *diag)
+{
+    enum { NOTE_BYTES = 400 };
+    char *notes = STC_NEW_N(a, char, (size_t)t->n *NOTE_BYTES);
+    struct progress g = {.o = o, .total = t->n};
+    if (!notes) return stc_fail(diag, STC_ERR_NOMEM, "validate: out of memory");
+    int threads = o->n_threads;
+#ifdef _OPENMP
+    if (threads <= 0) threads = omp_get_max_threads();
+# pragma omp parallel num_threads(threads)
+#endif
+    {
+        struct stc_arena mine = STC_ARENA_INIT;
+        (void)threads;
+#ifdef _OPENMP
+# pragma omp for schedule(dynamic, 4)
+#endif
+        for (int i = 0; i < t->n; i++) {
+            char *note = notes + (size_t)i * NOTE_BYTES;
+            stc_arena_reset(&mine);
+            forecast(t->kind, p, &t->inputs[i], &mine, note, NOTE_BYTES);
+            t->inputs[i].row->note = note;
+            one_more(&g);
+        }
+        stc_arena_free(&mine);
+    }
+    return STC_OK;
+}
+
+/* ==== doors ==== */
+
+static enum stc_err validate_csv(struct stc_arena *a, struct stc_csv *csv,
+                                 const struct stc_run_params *p,
+                                 const struct stc_vopts *o, struct stc_vreport *out,
+                                 struct stc_diag *diag)
+{
+    struct table t = {0};
+    enum stc_err err = read_table(a, csv, o, &t, diag);
+    if (err == STC_OK) err = forecast_all(a, &t, p, o, diag);
+    if (err != STC_OK) return err;
+    *out = (struct stc_vreport){.kind = t.kind->name, .n_rows = t.n, .rows = t.rows};
+    return stc_validate_sum(a, out, diag);
+}
+
+enum stc_err stc_validate_file(struct stc_arena *a, const char *path,
+                               const struct stc_run_params *p,
+                               const struct stc_vopts *o, struct stc_vreport *out,
+                               struct stc_diag *diag)
+{
+    struct stc_csv csv;
+    enum stc_err err = stc_csv_open(&csv, path, diag);
+    if (err != STC_OK) return err;
+    err = validate_csv(a, &csv, p, o, out, diag);
+    stc_csv_close(&csv);
+    return err;
+}
+
+enum stc_err stc_validate_mem(struct stc_arena *a, const char *name, const char *text,
+                              size_t len, const struct stc_run_params *p,
+                              const struct stc_vopts *o, struct stc_vreport *out,
+                              struct stc_diag *diag)
+{
+    struct stc_csv csv;
+    enum stc_err err = stc_csv_open_mem(&csv, name, text, len, diag);
+    if (err != STC_OK) return err;
+    err = validate_csv(a, &csv, p, o, out, diag);
+    stc_csv_close(&csv);
+    return err;
+}
+
+/* ==== emit ==== */
+
+static enum stc_err put_published(const struct stc_vkind *kind,
+                                  const struct stc_vrow *row, struct stc_scenario *s,
+                                  struct stc_diag *diag)
+{
+    for (int c = 0; c < row->n_cases; c++)
+        for (int q = 0; q < kind->n_quantities; q++) {
+            char number[40], text[64];
+            const struct stc_vquantity *k = &kind->quantities[q];
+            if (!k->published || strcmp(k->quantity, row->cases[c].quantity) != 0)
+                continue;
+            snprintf(text, sizeof text, "%s%s",
+                     stc_text_double(row->cases[c].measured, number, sizeof number),
+                     k->unit);
+            enum stc_err err = stc_scenario_set(s, k->published, text, diag);
+            if (err != STC_OK) return err;
+        }
+    return stc_scenario_set(s, "published.source", row->source, diag);
+}
+
+static enum stc_err emit_csv(struct stc_csv *csv, const char *id,
+                             struct stc_scenario *out, struct stc_diag *diag)
+{
+    struct stc_arena a = STC_ARENA_INIT;
+    struct stc_vopts all = {0};
+    struct table t = {0};
+    struct stc_scenario s;
+    enum stc_err err = read_table(&a, csv, &all, &t, diag);
+    int at = -1;
+    for (int i = 0; err == STC_OK && i < t.n; i++)
+        if (strcmp(t.rows[i].id, id) == 0) at = i;
+    if (err == STC_OK && at < 0)
+        err = stc_fail(diag, STC_ERR_UNKNOWN, "%s: no row %s", csv->name, id);
+    if (err == STC_OK) err = make_scenario(t.kind, t.inputs[at].cell, &s, diag);
+    if (err == STC_OK) err = put_published(t.kind, &t.rows[at], &s, diag);
+    if (err == STC_OK) *out = s;
+    stc_arena_free(&a);
+    return err;
+}
+
+enum stc_err stc_validate_emit(const char *path, const char *id,
+                               struct stc_scenario *out, struct stc_diag *diag)
+{
+    struct stc_csv csv;
+    enum stc_err err = stc_csv_open(&csv, path, diag);
+    if (err != STC_OK) return err;
+    err = emit_csv(&csv, id, out, diag);
+    stc_csv_close(&csv);
+    return err;
+}
+
+enum stc_err stc_validate_write_rows(const struct stc_vreport *r, FILE *f)
+{
+    static const char *const header[] = {"id",   "quantity", "measured", "predicted",
+                                         "lo90", "hi90",     "note"};
+    struct stc_csv_writer w = {.file = f};
+    for (size_t i = 0; i < sizeof header / sizeof header[0]; i++)
+        stc_csv_put_text(&w, header[i]);
+    stc_csv_end_row(&w);
+    for (int i = 0; i < r->n_rows; i++)
+        for (int c = 0; c < r->rows[i].n_cases; c++) {
+            const struct stc_vcase *k = &r->rows[i].cases[c];
+            const double v[] = {k->measured, k->predicted, k->lo90, k->hi90};
+            stc_csv_put_text(&w, r->rows[i].id);
+            stc_csv_put_text(&w, k->quantity);
+            for (size_t n = 0; n < sizeof v / sizeof v[0]; n++)
+                if (isnan(v[n]))
+                    stc_csv_put_text(&w, "");
+                else
+                    stc_csv_put_double(&w, v[n]);
+            stc_csv_put_text(&w, r->rows[i].note);
+            stc_csv_end_row(&w);
+        }
+    return ferror(f) ? STC_ERR_IO : STC_OK;
+}
