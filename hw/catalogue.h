@@ -30,15 +30,19 @@ STC_MUST_USE enum stc_err stc_hw_load(struct stc_arena *a, struct stc_hw **out,
                                       struct stc_diag *diag);
 /* Adds the rows of a YAML text with the keys `gpus`, `nodes`, `fabrics` (any of
  * them); `file` is for messages. Refused text changes nothing. */
-STC_MUST_USE enum stc_err stc_hw_add_yaml(struct stc_hw *hw, const char *text, size_t len,
-                                          const char *file, struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_hw_add_yaml(struct stc_hw *hw, const char *text,
+                                          size_t len, const char *file,
+                                          struct stc_diag *diag);
 
 STC_MUST_USE enum stc_err stc_hw_find_gpu(const struct stc_hw *hw, const char *name,
-                                          const struct stc_gpu **out, struct stc_diag *diag);
+                                          const struct stc_gpu **out,
+                                          struct stc_diag *diag);
 STC_MUST_USE enum stc_err stc_hw_find_node(const struct stc_hw *hw, const char *name,
-                                           const struct stc_hw_node **out, struct stc_diag *diag);
+                                           const struct stc_hw_node **out,
+                                           struct stc_diag *diag);
 STC_MUST_USE enum stc_err stc_hw_find_fabric(const struct stc_hw *hw, const char *name,
-                                             const struct stc_fabric **out, struct stc_diag *diag);
+                                             const struct stc_fabric **out,
+                                             struct stc_diag *diag);
 
 /* Lists in the order of the files; user rows in the place of those they hide.
  */

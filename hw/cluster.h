@@ -38,7 +38,7 @@ struct stc_degrade {
 };
 
 struct stc_cluster {
-    const char *name;
+    char name[64];
     struct stc_gpu gpu;
     struct stc_hw_node node;  /* n_gpus, n_nics, nic_Bps as used here */
     struct stc_fabric fabric; /* link_Bps = node.nic_Bps after resolving */
@@ -64,18 +64,21 @@ struct stc_cluster_ask {
  * with near ones, counts that do not divide. */
 STC_MUST_USE enum stc_err stc_cluster_resolve(const struct stc_hw *hw,
                                               const struct stc_cluster_ask *ask,
-                                              struct stc_cluster *out, struct stc_diag *diag);
+                                              struct stc_cluster *out,
+                                              struct stc_diag *diag);
 
 /* The reference cluster of a GPU: its usual node (with gpus_per_node GPUs when
  * > 0) and fabric, for n_gpus GPUs. */
-STC_MUST_USE enum stc_err stc_cluster_default_for_gpu(const struct stc_hw *hw, const char *gpu,
+STC_MUST_USE enum stc_err stc_cluster_default_for_gpu(const struct stc_hw *hw,
+                                                      const char *gpu,
                                                       int gpus_per_node, int n_gpus,
                                                       struct stc_cluster *out,
                                                       struct stc_diag *diag);
 
 /* Checks a cluster after fields were changed by hand (ranges, mesh symmetry)
  * and recomputes what follows from them (n_sockets, rates left at 0). */
-STC_MUST_USE enum stc_err stc_cluster_finish(struct stc_cluster *c, struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_cluster_finish(struct stc_cluster *c,
+                                             struct stc_diag *diag);
 
 static inline int stc_cluster_n_gpus(const struct stc_cluster *c)
 {
@@ -83,14 +86,16 @@ static inline int stc_cluster_n_gpus(const struct stc_cluster *c)
 }
 
 /* Product of the degradations of that kind that hit GPU g (1 when none). */
-double stc_cluster_factor(const struct stc_cluster *c, enum stc_degrade_kind kind, int node,
-                          int gpu);
+double stc_cluster_factor(const struct stc_cluster *c, enum stc_degrade_kind kind,
+                          int node, int gpu);
 
 /* Usable rates, one direction: line rate × efficiency. */
-double stc_cluster_nic_Bps(const struct stc_cluster *c);  /* of one port (bundle of NICs) */
+double stc_cluster_nic_Bps(
+    const struct stc_cluster *c); /* of one port (bundle of NICs) */
 double stc_cluster_node_Bps(const struct stc_cluster *c); /* all NICs of a node */
 double stc_cluster_nvlink_Bps(const struct stc_cluster *c);
-double stc_cluster_host_Bps(const struct stc_cluster *c); /* GPU <-> host memory copies */
+double stc_cluster_host_Bps(
+    const struct stc_cluster *c); /* GPU <-> host memory copies */
 
 /* GPUs that share one NVLink domain: gpus_per_node, or 72. */
 int stc_cluster_nvlink_domain_gpus(const struct stc_cluster *c);

@@ -24,15 +24,15 @@
 
 #include <stdbool.h>
 
-#define STC_FABRIC_TECH_MAP(X)                                                                     \
-    X(IB, "ib")                                                                                    \
-    X(ROCE, "roce")                                                                                \
-    X(EFA, "efa")                                                                                  \
-    X(OPA, "opa")                                                                                  \
-    X(TCPX, "tcpx")                                                                                \
-    X(SLINGSHOT, "slingshot")                                                                      \
-    X(ETHERNET, "ethernet")                                                                        \
-    X(SOCKET, "socket")
+#define STC_FABRIC_TECH_MAP(X) \
+ X(IB, "ib")                   \
+ X(ROCE, "roce")               \
+ X(EFA, "efa")                 \
+ X(OPA, "opa")                 \
+ X(TCPX, "tcpx")               \
+ X(SLINGSHOT, "slingshot")     \
+ X(ETHERNET, "ethernet")       \
+ X(SOCKET, "socket")
 
 enum stc_fabric_tech {
 #define STC_FABRIC_TECH_ROW(id, text) STC_FABRIC_##id,
@@ -41,11 +41,11 @@ enum stc_fabric_tech {
         STC_FABRIC_TECH_COUNT
 };
 
-#define STC_FABRIC_SHAPE_MAP(X)                                                                    \
-    X(RAIL_OPTIMISED, "rail-optimised")                                                            \
-    X(FAT_TREE, "fat-tree")                                                                        \
-    X(DRAGONFLY, "dragonfly")                                                                      \
-    X(SINGLE, "single")
+#define STC_FABRIC_SHAPE_MAP(X)      \
+ X(RAIL_OPTIMISED, "rail-optimised") \
+ X(FAT_TREE, "fat-tree")             \
+ X(DRAGONFLY, "dragonfly")           \
+ X(SINGLE, "single")
 
 enum stc_fabric_shape {
 #define STC_FABRIC_SHAPE_ROW(id, text) STC_SHAPE_##id,
@@ -63,9 +63,9 @@ struct stc_fabric {
     double base_latency_s; /* NIC to NIC over one switch */
     double hop_latency_s;  /* each further switch */
     int nodes_per_leaf;
-    int leafs_per_pod;            /* leaves (rail-optimised: leaf groups) of a pod or group;
+    int leafs_per_pod;       /* leaves (rail-optimised: leaf groups) of a pod or group;
                                      0: one pod */
-    double oversubscription;      /* >= 1: ports below / links above, at the leaf */
+    double oversubscription; /* >= 1: ports below / links above, at the leaf */
     double core_oversubscription; /* the same at the pod or group */
     bool hashed_ecmp;
     bool gpudirect; /* NICs read GPU memory; else staged through the host */

@@ -20,15 +20,15 @@
 #include <stdbool.h>
 
 /* X(id, name): the generation selects kernels (tiles, pipelines). */
-#define STC_GEN_MAP(X)                                                                             \
-    X(VOLTA, "volta")                                                                              \
-    X(TURING, "turing")                                                                            \
-    X(AMPERE, "ampere")                                                                            \
-    X(ADA, "ada")                                                                                  \
-    X(HOPPER, "hopper")                                                                            \
-    X(BLACKWELL, "blackwell")                                                                      \
-    X(CDNA2, "cdna2")                                                                              \
-    X(CDNA3, "cdna3")
+#define STC_GEN_MAP(X)     \
+ X(VOLTA, "volta")         \
+ X(TURING, "turing")       \
+ X(AMPERE, "ampere")       \
+ X(ADA, "ada")             \
+ X(HOPPER, "hopper")       \
+ X(BLACKWELL, "blackwell") \
+ X(CDNA2, "cdna2")         \
+ X(CDNA3, "cdna3")
 
 enum stc_gen {
 #define STC_GEN_ROW(id, name) STC_GEN_##id,
@@ -53,11 +53,11 @@ struct stc_gpu {
     double c2c_Bps;    /* NVLink-C2C to a Grace CPU, one direction; 0: none */
 
     double fp64_flop_per_s; /* vector units */
-    bool has_bf16;          /* Volta and Turing have fp16 only: bf16 is emulated there */
-    double mem_cuda_bytes;  /* total as CUDA gives it to a program (PyTorch's
+    bool has_bf16;         /* Volta and Turing have fp16 only: bf16 is emulated there */
+    double mem_cuda_bytes; /* total as CUDA gives it to a program (PyTorch's
                                "total capacity") */
-    int nvlink_gen;         /* 0: none; 1: AMD Infinity Fabric */
-    int n_nvlinks;          /* nvlink_Bps / n_nvlinks is one link */
+    int nvlink_gen;        /* 0: none; 1: AMD Infinity Fabric */
+    int n_nvlinks;         /* nvlink_Bps / n_nvlinks is one link */
     char maker[16];
     char source[256]; /* documents that the row was read from */
 };

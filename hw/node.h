@@ -29,11 +29,11 @@
 enum { STC_NODE_MAX_GPUS = 16 };
 
 /* X(id, text) */
-#define STC_INTRA_MAP(X)                                                                           \
-    X(NVSWITCH, "nvswitch")                                                                        \
-    X(NVLINK_MESH, "nvlink-mesh")                                                                  \
-    X(NVLINK_PAIRS, "nvlink-pairs")                                                                \
-    X(PCIE, "pcie")
+#define STC_INTRA_MAP(X)         \
+ X(NVSWITCH, "nvswitch")         \
+ X(NVLINK_MESH, "nvlink-mesh")   \
+ X(NVLINK_PAIRS, "nvlink-pairs") \
+ X(PCIE, "pcie")
 
 enum stc_intra {
 #define STC_INTRA_ROW(id, text) STC_INTRA_##id,
@@ -50,6 +50,7 @@ struct stc_hw_node {
 
     enum stc_intra intra;
     double nvlink_Bps;       /* per GPU, one direction; 0: take the GPU's */
+    double nvlink_link_Bps;  /* of one link: follows from the GPU's; meshes only */
     double nvlink_eff;       /* (0,1]: share of it that a large copy reaches */
     double nvlink_latency_s; /* GPU to GPU */
     int nvlink_domain_nodes; /* nodes that share one NVLink domain: 1, NVL72: 18
@@ -69,6 +70,8 @@ struct stc_hw_node {
     bool pcie_p2p;        /* peer copies over PCIe are possible */
     double shm_Bps;       /* staged through host memory, per GPU and direction; 0: pcie
                            * eff / 2 */
+    double
+        shm_duplex_Bps; /* the same, both directions of a GPU together; 0: 1.4 times shm_Bps */
     double shm_latency_s;
 
     int n_nics;
@@ -93,12 +96,21 @@ int stc_hw_node_n_ports(const struct stc_hw_node *n);
 /* The port of GPU `gpu` (0-based in the node), or -1 without NICs. */
 int stc_hw_node_port_of(const struct stc_hw_node *n, int gpu);
 
-/* Usable bandwidth, one direction, that concurrent rings over these GPUs of a
- * node get out of each GPU: NVSwitch: the GPU's links; mesh: the links that
- * stay inside the set, at its poorest member (the degree bound, which NCCL's
- * search reaches on DGX-1: 6 directed rings of 25 GB/s); a set that links do
- * not connect: the host path. n >= 2. */
-double stc_hw_node_ring_Bps(const struct stc_hw_node *n, const int *gpus, int n_set, bool p2p);
+/* The three below want rates that stc_cluster_finish has filled in. Usable
+ * (efficiency included), one direction. */
+
+/* Between one GPU and its socket's memory, and of a peer copy that has no
+ * NVLink: over PCIe, or staged in host memory when p2p is off or impossible. */
+double stc_hw_node_pcie_Bps(const struct stc_hw_node *n);
+double stc_hw_node_host_path_Bps(const struct stc_hw_node *n, bool p2p);
+
+/* What concurrent rings over these GPUs of a node get out of each GPU.
+ * NVSwitch: the GPU's links; mesh: the links that stay inside the set, at its
+ * poorest member (the degree bound, which NCCL's search reaches on DGX-1: 6
+ * directed rings of 25 GB/s); a set that links do not connect: the host path.
+ * n_set >= 2. */
+double stc_hw_node_ring_Bps(const struct stc_hw_node *n, const int *gpus, int n_set,
+                            bool p2p);
 
 const char *stc_intra_name(enum stc_intra k);
 bool stc_intra_find(const char *name, enum stc_intra *out);

@@ -28,15 +28,15 @@
 #include <stdint.h>
 
 /* X(id, text, what): the classes that reports sum over. */
-#define STC_LINK_CLASS_MAP(X)                                                                      \
-    X(NVLINK, "NVLink", "GPU to GPU inside a node or NVLink domain")                               \
-    X(PCIE, "PCIe", "GPU slot, and PCIe switch to socket")                                         \
-    X(C2C, "C2C", "GPU to its own CPU over NVLink-C2C")                                            \
-    X(HOST, "host", "host memory, and copies staged in it")                                        \
-    X(CPU, "CPU socket", "between the sockets of a node")                                          \
-    X(NIC, "NIC", "node to network, per port")                                                     \
-    X(TRUNK, "leaf trunk", "leaf to spine; dragonfly: inside a group")                             \
-    X(CORE, "core trunk", "pod to core; dragonfly: between groups")
+#define STC_LINK_CLASS_MAP(X)                                       \
+ X(NVLINK, "NVLink", "GPU to GPU inside a node or NVLink domain")   \
+ X(PCIE, "PCIe", "GPU slot, and PCIe switch to socket")             \
+ X(C2C, "C2C", "GPU to its own CPU over NVLink-C2C")                \
+ X(HOST, "host", "host memory, and copies staged in it")            \
+ X(CPU, "CPU socket", "between the sockets of a node")              \
+ X(NIC, "NIC", "node to network, per port")                         \
+ X(TRUNK, "leaf trunk", "leaf to spine; dragonfly: inside a group") \
+ X(CORE, "core trunk", "pod to core; dragonfly: between groups")
 
 enum stc_link_class {
 #define STC_LINK_CLASS_ROW(id, text, what) STC_LINK_##id,
@@ -56,7 +56,7 @@ struct stc_link {
     int32_t index;       /* private: GPU slot, port, uplink */
 };
 
-enum { STC_ROUTE_MAX = 16 };
+enum { STC_ROUTE_MAX = 20 };
 
 struct stc_route {
     int n_links;
@@ -67,7 +67,8 @@ struct stc_route {
 
 struct stc_topo; /* opaque; immutable once made, shared by threads */
 
-STC_MUST_USE enum stc_err stc_topo_make(struct stc_arena *a, const struct stc_cluster *c,
+STC_MUST_USE enum stc_err stc_topo_make(struct stc_arena *a,
+                                        const struct stc_cluster *c,
                                         struct stc_topo **out, struct stc_diag *diag);
 
 const struct stc_cluster *stc_topo_cluster(const struct stc_topo *t);
@@ -76,7 +77,8 @@ const struct stc_link *stc_topo_links(const struct stc_topo *t);
 int stc_topo_n_gpus(const struct stc_topo *t);
 
 /* GPU to GPU; src == dst gives no links and latency 0. */
-void stc_topo_route(const struct stc_topo *t, int src_gpu, int dst_gpu, struct stc_route *out);
+void stc_topo_route(const struct stc_topo *t, int src_gpu, int dst_gpu,
+                    struct stc_route *out);
 /* Between a GPU and the host memory next to it. */
 void stc_topo_route_to_host(const struct stc_topo *t, int gpu, struct stc_route *out);
 void stc_topo_route_from_host(const struct stc_topo *t, int gpu, struct stc_route *out);
@@ -86,7 +88,8 @@ void stc_topo_route_from_host(const struct stc_topo *t, int gpu, struct stc_rout
 double stc_topo_route_Bps(const struct stc_topo *t, const struct stc_route *r);
 
 /* "node3.gpu5.nvlink.out"; cut to fit; returns buf. */
-const char *stc_topo_link_name(const struct stc_topo *t, uint32_t link, char *buf, size_t n);
+const char *stc_topo_link_name(const struct stc_topo *t, uint32_t link, char *buf,
+                               size_t n);
 
 struct stc_link_class_info {
     const char *name, *what;
