@@ -69,7 +69,7 @@ void stc_flownet_clear(struct stc_flownet *net)
         k->n_list = k->n_own = 0;
         k->own_cw = k->clock = k->done_bytes = 0.0;
         k->clock_tick = 0;
-        k->changed = false;
+        k->changed = k->guessed = false;
         h->level = STC_INF;
         h->other = 0.0;
         h->trigger = h->limit;

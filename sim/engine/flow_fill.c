@@ -161,6 +161,7 @@ static void apply(struct stc_flownet *net, uint32_t n_links, uint32_t n_flows)
         const struct stc_fl_on *on = stc_fl_list(net, link);
         h->level = k->fill_level;
         h->other = k->own_cw = 0.0;
+        k->guessed = false;
         for (uint32_t j = 0; j < k->n_list; j++) {
             const uint32_t at = net->flow[on[j].flow].link;
             if (at == link) {

@@ -86,6 +86,7 @@ struct stc_fl_link {
     uint32_t next_queued;
     uint32_t stamp;
     uint32_t n_since_scan; /* solutions since its sums were last taken anew */
+    bool guessed;          /* level set without looking for faster flows */
     bool changed;          /* its next end has to be reckoned again */
     /* Scratch of the full solve. */
     double fill_left, fill_cw, fill_level;

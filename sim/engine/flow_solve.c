@@ -162,6 +162,7 @@ static void solve_free(struct stc_flownet *net, uint32_t link)
     double level = STC_INF;
 
     net->link[link].own_cw = 0.0;
+    net->link[link].guessed = false;
     if (h->other > h->limit) {
         n = scan_faster(net, link, 0.0);
         if (h->other > h->limit) level = level_with_captured(net, link, &n);
@@ -188,18 +189,18 @@ static void solve_full(struct stc_flownet *net, uint32_t link)
         k->n_since_scan = 0;
     }
     double level = fmax((k->capacity - h->other) / k->own_cw, 0.0);
-    if (level < h->level) {
+    if (level < h->level || k->guessed) {
         n_captured = scan_faster(net, link, level);
         level = level_with_captured(net, link, &n_captured);
-        /* None ran faster than the old level, so above it is rounding. */
-        if (n_captured > 0 && level > h->level) level = h->level;
+        for (uint32_t i = 0; i < n_captured; i++)
+            net->walk_flows[i] = net->pick[i].id;
         k->n_since_scan = 0;
+        k->guessed = false;
     }
-    /* A rise releases and a fall captures: one of the two uses net->pick. */
     if (fabs(level - h->level) > 1e-15 * level)
         n_released = change_level(net, link, level);
     for (uint32_t i = 0; i < n_captured; i++)
-        move_flow(net, net->pick[i].id, link);
+        move_flow(net, net->walk_flows[i], link);
     h->trigger = n_released > 0 ? STC_INF : -STC_INF;
     for (uint32_t i = 0; i < n_released; i++)
         move_flow(net, net->pick[i].id, net->pick[i].aux);
@@ -231,6 +232,7 @@ static void place(struct stc_flownet *net, uint32_t flow)
         at = at_free;
         least = least_free;
         net->hot[at].level = least;
+        net->link[at].guessed = true;
     }
     stc_fl_settle(net, at);
     f->state = STC_FL_LIVE;
