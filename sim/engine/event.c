@@ -117,7 +117,7 @@ static enum stc_err grow(struct stc_queue *q)
     return stc_queue_reserve(q, q->cap < MIN_CAP ? MIN_CAP : 2 * q->cap);
 }
 
-enum stc_err stc_queue_push(struct stc_queue *q, int64_t t_tick, uint8_t prio,
+enum stc_err stc_queue_push(struct stc_queue *q, stc_tick t_tick, uint8_t prio,
                             uint32_t kind, uint32_t arg)
 {
     assert(t_tick >= q->now_tick);
@@ -150,7 +150,7 @@ bool stc_queue_pop(struct stc_queue *q, struct stc_event *out)
     return true;
 }
 
-int64_t stc_queue_peek_tick(struct stc_queue *q)
+stc_tick stc_queue_peek_tick(struct stc_queue *q)
 {
     if (q->open_root) close_root(q);
     return q->n > 0 ? q->at[0].t_tick : INT64_MAX;

@@ -16,7 +16,7 @@
  * There is no cancel: a user whose event may become stale keeps an epoch
  * (usually in `arg`) and ignores what comes too late.
  *
- * UNITS. Times are int64_t ticks >= 0 whose length the engine does not know.
+ * UNITS. Times are ticks >= 0 (stc_tick, int64) whose length the engine does not know.
  *
  * OWNERSHIP. The queue owns its array and keeps it through stc_queue_clear,
  * so that nothing is allocated in steady state.
@@ -35,12 +35,13 @@
 #include <stdint.h>
 
 #include "sim/base/err.h"
+#include "sim/base/units.h"
 
 struct stc_event {
-    int64_t t_tick; /* >= 0 */
-    uint64_t order; /* prio in the top byte, then the number of the push */
-    uint32_t kind;  /* the caller's */
-    uint32_t arg;   /* the caller's */
+    stc_tick t_tick; /* >= 0 */
+    uint64_t order;  /* prio in the top byte, then the number of the push */
+    uint32_t kind;   /* the caller's */
+    uint32_t arg;    /* the caller's */
 };
 
 struct stc_queue {
@@ -48,7 +49,7 @@ struct stc_queue {
     size_t n;             /* private: places in use, the open root included */
     size_t cap;           /* private */
     uint64_t next_seq;    /* private */
-    int64_t now_tick;     /* time of the last pop; 0 at first */
+    stc_tick now_tick;    /* time of the last pop; 0 at first */
     bool open_root;       /* private: the root was popped and not yet replaced */
 };
 
@@ -65,13 +66,13 @@ void stc_queue_clear(struct stc_queue *q);
 STC_MUST_USE enum stc_err stc_queue_reserve(struct stc_queue *q, size_t n);
 
 /* t_tick >= q->now_tick (an event in the past is the caller's mistake). */
-STC_MUST_USE enum stc_err stc_queue_push(struct stc_queue *q, int64_t t_tick,
+STC_MUST_USE enum stc_err stc_queue_push(struct stc_queue *q, stc_tick t_tick,
                                          uint8_t prio, uint32_t kind, uint32_t arg);
 /* Takes the first event and moves now_tick to it; false when there is none. */
 bool stc_queue_pop(struct stc_queue *q, struct stc_event *out);
 /* Time of the first event, INT64_MAX when there is none. Closes the open root,
  * so "peek, then push" costs a little more than "pop, then push". */
-int64_t stc_queue_peek_tick(struct stc_queue *q);
+stc_tick stc_queue_peek_tick(struct stc_queue *q);
 
 static inline size_t stc_queue_n_pending(const struct stc_queue *q)
 {

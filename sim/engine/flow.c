@@ -21,6 +21,7 @@ enum stc_err stc_flownet_init(struct stc_flownet **out, uint32_t n_links,
     net->n_links = net->n_nodes = n_links;
     net->tick_s = tick_s;
     net->free_slot = STC_NONE;
+    net->max_visits = 8;
     stc_fl_pool_init(&net->uses, sizeof(struct stc_fl_use));
     stc_fl_pool_init(&net->lists, sizeof(struct stc_fl_on));
     stc_fl_pool_init(&net->heaps, sizeof(struct stc_fl_own));
@@ -98,7 +99,7 @@ static void unsettle(struct stc_flownet *net)
 }
 
 /* Brings time forward without passing an event. */
-static void go_to(struct stc_flownet *net, int64_t now_tick)
+static void go_to(struct stc_flownet *net, stc_tick now_tick)
 {
     assert(now_tick >= net->now_tick);
     if (now_tick == net->now_tick) return;
@@ -186,7 +187,7 @@ static void join(struct stc_flownet *net, uint32_t slot)
     unsettle(net);
 }
 
-enum stc_err stc_flow_start(struct stc_flownet *net, int64_t now_tick,
+enum stc_err stc_flow_start(struct stc_flownet *net, stc_tick now_tick,
                             const struct stc_flow_spec *spec, uint32_t *id)
 {
     const uint32_t size_class = stc_fl_class_for(spec->n_uses + 1);
@@ -223,7 +224,7 @@ enum stc_err stc_flow_start(struct stc_flownet *net, int64_t now_tick,
     return stc_queue_push(&net->latencies, now_tick + spec->latency_tick, 0, 0, slot);
 }
 
-void stc_flownet_set_capacity(struct stc_flownet *net, int64_t now_tick, uint32_t link,
+void stc_flownet_set_capacity(struct stc_flownet *net, stc_tick now_tick, uint32_t link,
                               double capacity_Bps)
 {
     struct stc_fl_hot *h = &net->hot[link];
@@ -239,7 +240,7 @@ void stc_flownet_set_capacity(struct stc_flownet *net, int64_t now_tick, uint32_
     unsettle(net);
 }
 
-int64_t stc_flownet_next(struct stc_flownet *net, uint32_t *epoch)
+stc_tick stc_flownet_next(struct stc_flownet *net, uint32_t *epoch)
 {
     solve(net);
     if (epoch != NULL) *epoch = net->epoch;
@@ -335,7 +336,7 @@ static void latencies_due(struct stc_flownet *net)
     }
 }
 
-size_t stc_flownet_advance(struct stc_flownet *net, int64_t now_tick,
+size_t stc_flownet_advance(struct stc_flownet *net, stc_tick now_tick,
                            const uint64_t **tags)
 {
     solve(net);
@@ -359,7 +360,7 @@ size_t stc_flownet_advance(struct stc_flownet *net, int64_t now_tick,
     return net->n_done;
 }
 
-int64_t stc_flownet_now_tick(const struct stc_flownet *net)
+stc_tick stc_flownet_now_tick(const struct stc_flownet *net)
 {
     return net->now_tick;
 }

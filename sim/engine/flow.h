@@ -46,6 +46,7 @@
 #include <stdint.h>
 
 #include "sim/base/err.h"
+#include "sim/base/units.h"
 
 struct stc_flow_use {
     uint32_t link;
@@ -58,8 +59,8 @@ struct stc_flow_spec {
     double weight;   /* > 0; usually 1 */
     double cap_Bps;  /* > 0; INFINITY: none */
     double bytes;    /* >= 0 */
-    int64_t latency_tick; /* >= 0: no byte moves before it has passed */
-    uint64_t tag;         /* the caller's; given back at the end */
+    stc_tick latency_tick; /* >= 0: no byte moves before it has passed */
+    uint64_t tag;          /* the caller's; given back at the end */
 };
 
 /* Opaque state, private to flow*.c. */
@@ -75,27 +76,27 @@ void stc_flownet_clear(struct stc_flownet *net);
 /* Starts a flow at now_tick >= the net's time, and not after what next gave.
  * *id (may be NULL) names the flow until it ends and may then be reused.
  * STC_ERR_NOMEM leaves the net as it was. */
-STC_MUST_USE enum stc_err stc_flow_start(struct stc_flownet *net, int64_t now_tick,
+STC_MUST_USE enum stc_err stc_flow_start(struct stc_flownet *net, stc_tick now_tick,
                                          const struct stc_flow_spec *spec,
                                          uint32_t *id);
 
 /* Capacity of a link from now on; 0 stalls what crosses it. */
-void stc_flownet_set_capacity(struct stc_flownet *net, int64_t now_tick, uint32_t link,
+void stc_flownet_set_capacity(struct stc_flownet *net, stc_tick now_tick, uint32_t link,
                               double capacity_Bps);
 
 /* Tick of the next end or latency expiry; INT64_MAX when nothing will happen.
  * *epoch (may be NULL) changes whenever that tick may have: an event made from
  * an older one is stale. */
-int64_t stc_flownet_next(struct stc_flownet *net, uint32_t *epoch);
+stc_tick stc_flownet_next(struct stc_flownet *net, uint32_t *epoch);
 
 /* Moves time to now_tick (<= stc_flownet_next) and returns the number of flows
  * that end there; *tags points to their tags in order of start, valid until
  * the next call that is not a query. May be 0 (only a latency passed). */
-size_t stc_flownet_advance(struct stc_flownet *net, int64_t now_tick,
+size_t stc_flownet_advance(struct stc_flownet *net, stc_tick now_tick,
                            const uint64_t **tags);
 
 /* Queries; those of rates solve first if something is pending. */
-int64_t stc_flownet_now_tick(const struct stc_flownet *net);
+stc_tick stc_flownet_now_tick(const struct stc_flownet *net);
 uint32_t stc_flownet_n_links(const struct stc_flownet *net);
 size_t stc_flownet_n_flows(
     const struct stc_flownet *net); /* not ended; latencies included */

@@ -84,27 +84,28 @@ double stc_fl_heap_take(struct stc_flownet *net, uint32_t link, uint32_t pos)
     return end;
 }
 
-int64_t stc_fl_tick_of(const struct stc_flownet *net, uint32_t link, double end)
+stc_tick stc_fl_tick_of(const struct stc_flownet *net, uint32_t link, double end)
 {
     const struct stc_fl_link *k = &net->link[link];
-    const double left = end - k->clock;
+    /* Ends that only rounding puts past a tick belong to it: the clock's own
+     * (first term) and that of the division. */
+    const double left = end - k->clock - 1e-15 * end;
     const double level = net->hot[link].level;
 
     if (left <= 0.0) return k->clock_tick;
-    /* Ends that only rounding puts past a tick belong to it. */
     const double ticks = ceil(left / level / net->tick_s * (1.0 - 1e-13));
     if (!(ticks < 9e18 - (double)k->clock_tick))
         return INT64_MAX; /* level 0 included */
-    return k->clock_tick + (int64_t)ticks;
+    return k->clock_tick + (stc_tick)ticks;
 }
 
 static void set_end(struct stc_flownet *net, uint32_t link)
 {
     const struct stc_fl_link *k = &net->link[link];
-    const int64_t new = k->n_own > 0
-                            ? stc_fl_tick_of(net, link, stc_fl_heap(net, link)->end)
-                            : INT64_MAX;
-    const int64_t old = net->end_tick[link];
+    const stc_tick new = k->n_own > 0
+                             ? stc_fl_tick_of(net, link, stc_fl_heap(net, link)->end)
+                             : INT64_MAX;
+    const stc_tick old = net->end_tick[link];
     const uint32_t b = link / STC_FL_BLOCK;
 
     net->end_tick[link] = new;
@@ -116,9 +117,9 @@ static void set_end(struct stc_flownet *net, uint32_t link)
     }
 }
 
-static int64_t least(const int64_t *at, uint32_t n)
+static stc_tick least(const stc_tick *at, uint32_t n)
 {
-    int64_t m = INT64_MAX;
+    stc_tick m = INT64_MAX;
     for (uint32_t i = 0; i < n; i++)
         m = at[i] < m ? at[i] : m;
     return m;
@@ -142,6 +143,6 @@ void stc_fl_refresh_ends(struct stc_flownet *net)
     net->n_blocks_stale = 0;
     net->next_tick =
         least(net->block_end_tick, (net->n_nodes + STC_FL_BLOCK - 1) / STC_FL_BLOCK);
-    const int64_t latency_tick = stc_queue_peek_tick(&net->latencies);
+    const stc_tick latency_tick = stc_queue_peek_tick(&net->latencies);
     if (latency_tick < net->next_tick) net->next_tick = latency_tick;
 }

@@ -77,7 +77,7 @@ struct stc_fl_hot { /* what the inner loop touches: half a cache line */
 struct stc_fl_link {
     double capacity, own_cw;
     double clock; /* at clock_tick */
-    int64_t clock_tick;
+    stc_tick clock_tick;
     double done_bytes;
     uint32_t list, n_list; /* flows across it, in the pool of lists */
     uint32_t heap, n_own;  /* in the pool of heaps */
@@ -104,7 +104,7 @@ struct stc_fl_key {
 struct stc_flownet {
     uint32_t n_links, n_nodes, cap_nodes; /* n_nodes: links and the caps of all slots */
     double tick_s;
-    int64_t now_tick, next_tick;
+    stc_tick now_tick, next_tick;
     uint32_t epoch;
     bool solved;
     size_t n_flows;
@@ -113,8 +113,8 @@ struct stc_flownet {
 
     struct stc_fl_hot *hot; /* [cap_nodes] */
     struct stc_fl_link *link;
-    int64_t *end_tick;       /* [cap_nodes] next end among a link's own flows */
-    int64_t *block_end_tick; /* least of each STC_FL_BLOCK of these */
+    stc_tick *end_tick;       /* [cap_nodes] next end among a link's own flows */
+    stc_tick *block_end_tick; /* least of each STC_FL_BLOCK of these */
     struct stc_fl_flow *flow;
     uint32_t n_slots, cap_slots, free_slot;
     uint32_t n_fresh, n_done, n_seeds, n_changed, n_blocks_stale;
@@ -132,6 +132,7 @@ struct stc_flownet {
     uint32_t bucket[STC_FL_BUCKETS];
     uint64_t bucket_bits[STC_FL_BUCKETS / 64], bucket_words;
     uint64_t bucket_base;
+    uint32_t max_visits; /* of a busy link, on average, before filling takes over */
 
     struct stc_flownet_stats stats;
 };
@@ -160,7 +161,7 @@ void stc_fl_heap_add(struct stc_flownet *net, uint32_t link, uint32_t flow, doub
 double stc_fl_heap_take(struct stc_flownet *net, uint32_t link,
                         uint32_t pos); /* its end */
 /* Tick at which the clock of the link shows `end`. */
-int64_t stc_fl_tick_of(const struct stc_flownet *net, uint32_t link, double end);
+stc_tick stc_fl_tick_of(const struct stc_flownet *net, uint32_t link, double end);
 void stc_fl_refresh_ends(
     struct stc_flownet *net); /* of the changed links; sets next_tick */
 

@@ -301,7 +301,7 @@ static uint32_t take_lowest(struct stc_flownet *net)
  * the seeds, when that takes suspiciously many. */
 static bool relax(struct stc_flownet *net)
 {
-    uint64_t budget = 256 + 8 * (uint64_t)net->n_busy_links;
+    uint64_t budget = net->max_visits * (32 + (uint64_t)net->n_busy_links);
 
     start_buckets(net);
     queue_seeds(net);

@@ -109,7 +109,7 @@ int main(void)
     static const uint32_t sizes[] = {1024, 262144};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         for (int d = 0; d < N_DISTS; d++) {
-            printf("queue_hold/%-12s %8" PRIu32 "  %8.2f M events/s\n", dist_names[d],
+            printf("queue_hold/%-12s %8" PRIu32 "  %8.2f Mevents/s\n", dist_names[d],
                    sizes[i], 1e-6 * best_rate(sizes[i], (enum dist)d));
         }
     }
