@@ -47,20 +47,20 @@
 
 /* X(id, name): errors inside one family on one GPU count as fully correlated,
  * families as independent (DESIGN §5.10). */
-#define STC_FAMILY_MAP(X)                                                      \
-    X(GEMM, "gemm")                                                            \
-    X(ATTN_FWD, "attn_fwd")                                                    \
-    X(ATTN_BWD, "attn_bwd")                                                    \
-    X(ATTN_DECODE, "attn_decode")                                              \
-    X(MOE_GEMM, "moe_gemm")                                                    \
-    X(MEMBOUND, "membound")                                                    \
-    X(LAUNCH, "launch")                                                        \
-    X(COPY, "copy")                                                            \
-    X(COLL_NVLINK, "coll_nvlink")   /* collectives inside one NVLink domain */ \
-    X(COLL_NET, "coll_net")         /* collectives that cross nodes */         \
-    X(COLL_CUSTOM, "coll_custom")   /* serving frameworks' own all-reduce */   \
-    X(P2P, "p2p")                   /* send/recv */                            \
-    X(HOST, "host")                 /* CPU work that the GPU waits for */
+#define STC_FAMILY_MAP(X)                                                 \
+ X(GEMM, "gemm")                                                          \
+ X(ATTN_FWD, "attn_fwd")                                                  \
+ X(ATTN_BWD, "attn_bwd")                                                  \
+ X(ATTN_DECODE, "attn_decode")                                            \
+ X(MOE_GEMM, "moe_gemm")                                                  \
+ X(MEMBOUND, "membound")                                                  \
+ X(LAUNCH, "launch")                                                      \
+ X(COPY, "copy")                                                          \
+ X(COLL_NVLINK, "coll_nvlink") /* collectives inside one NVLink domain */ \
+ X(COLL_NET, "coll_net")       /* collectives that cross nodes */         \
+ X(COLL_CUSTOM, "coll_custom") /* serving frameworks' own all-reduce */   \
+ X(P2P, "p2p")                 /* send/recv */                            \
+ X(HOST, "host")               /* CPU work that the GPU waits for */
 
 enum stc_family {
 #define STC_FAMILY_ROW(id, name) STC_FAMILY_##id,
@@ -88,18 +88,21 @@ enum stc_regime {
 /* One estimate. seconds = physics_s / efficiency × residual. */
 struct stc_est {
     double seconds;
-    double sigma_log;  /* standard deviation of log seconds */
-    double physics_s;  /* what the specification alone allows, tiles and waves counted */
+    double sigma_log; /* standard deviation of log seconds */
+    double physics_s; /* what the specification alone allows, tiles and waves counted */
     double efficiency; /* (0, 1.5]: what this GPU reaches of it; includes the regime */
     double residual;   /* 1 when no measurement is near */
-    double distance;   /* to the nearest measurement, in log2 units; -1: none of this GPU */
-    double flop;       /* arithmetic done */
-    double bytes;      /* bytes that must cross HBM */
-    uint8_t family;    /* enum stc_family */
-    uint8_t tier;      /* enum stc_tier */
-    bool outside;      /* the shape is beyond the measured range */
-    int32_t evidence;  /* row (from 1) of the nearest measurement in its residual table; 0: none */
-    const char *bound; /* what limits it: "math", "hbm", "l2", "latency", …; static text */
+    double
+        distance; /* to the nearest measurement, in log2 units; -1: none of this GPU */
+    double flop;  /* arithmetic done */
+    double bytes; /* bytes that must cross HBM */
+    uint8_t family; /* enum stc_family */
+    uint8_t tier;   /* enum stc_tier */
+    bool outside;   /* the shape is beyond the measured range */
+    int32_t
+        evidence; /* row (from 1) of the nearest measurement in its residual table; 0: none */
+    const char
+        *bound; /* what limits it: "math", "hbm", "l2", "latency", …; static text */
 };
 
 struct stc_cost; /* kernels/cost_params.h */
@@ -117,10 +120,11 @@ struct stc_gemm_q {
     enum stc_dtype dtype;
     enum stc_gemm_layout layout;
     enum stc_regime regime;
-    bool accumulate; /* C is read and written in fp32 (gradient accumulation fused into wgrad) */
+    bool
+        accumulate; /* C is read and written in fp32 (gradient accumulation fused into wgrad) */
 };
-void stc_cost_gemm(const struct stc_cost *c, const struct stc_gpu *gpu, const struct stc_gemm_q *q,
-                   struct stc_est *out);
+void stc_cost_gemm(const struct stc_cost *c, const struct stc_gpu *gpu,
+                   const struct stc_gemm_q *q, struct stc_est *out);
 
 enum stc_attn_phase { STC_ATTN_FWD, STC_ATTN_BWD, STC_ATTN_DECODE };
 enum stc_attn_impl {
@@ -142,29 +146,29 @@ struct stc_attn_q {
     enum stc_dtype kv_dtype; /* of the cache; decode and chunked prefill read it */
     enum stc_regime regime;
 };
-void stc_cost_attn(const struct stc_cost *c, const struct stc_gpu *gpu, const struct stc_attn_q *q,
-                   struct stc_est *out);
+void stc_cost_attn(const struct stc_cost *c, const struct stc_gpu *gpu,
+                   const struct stc_attn_q *q, struct stc_est *out);
 
 /* X(id, name): kinds of memory-bound kernels; each reaches its own share of HBM. */
-#define STC_MEMK_MAP(X)                                                        \
-    X(COPY, "copy")                                                            \
-    X(FILL, "fill")                                                            \
-    X(CAST, "cast")                                                            \
-    X(ELEMENTWISE, "elementwise")                                              \
-    X(NORM_FWD, "norm_fwd")                                                    \
-    X(NORM_BWD, "norm_bwd")                                                    \
-    X(GELU, "gelu")                                                            \
-    X(SWIGLU, "swiglu")                                                        \
-    X(DROPOUT_ADD, "dropout_add")                                              \
-    X(SOFTMAX, "softmax")                                                      \
-    X(ROTARY, "rotary")                                                        \
-    X(XENT, "xent")                                                            \
-    X(EMBED, "embed")                                                          \
-    X(REDUCE, "reduce")                                                        \
-    X(ADAM, "adam")                                                            \
-    X(QUANTIZE, "quantize")                                                    \
-    X(PERMUTE, "permute") /* token dispatch and combine of expert layers */    \
-    X(TRANSPOSE, "transpose")
+#define STC_MEMK_MAP(X)                                                  \
+ X(COPY, "copy")                                                         \
+ X(FILL, "fill")                                                         \
+ X(CAST, "cast")                                                         \
+ X(ELEMENTWISE, "elementwise")                                           \
+ X(NORM_FWD, "norm_fwd")                                                 \
+ X(NORM_BWD, "norm_bwd")                                                 \
+ X(GELU, "gelu")                                                         \
+ X(SWIGLU, "swiglu")                                                     \
+ X(DROPOUT_ADD, "dropout_add")                                           \
+ X(SOFTMAX, "softmax")                                                   \
+ X(ROTARY, "rotary")                                                     \
+ X(XENT, "xent")                                                         \
+ X(EMBED, "embed")                                                       \
+ X(REDUCE, "reduce")                                                     \
+ X(ADAM, "adam")                                                         \
+ X(QUANTIZE, "quantize")                                                 \
+ X(PERMUTE, "permute") /* token dispatch and combine of expert layers */ \
+ X(TRANSPOSE, "transpose")
 
 enum stc_memk {
 #define STC_MEMK_ROW(id, name) STC_MEMK_##id,
@@ -186,7 +190,8 @@ void stc_cost_membound(const struct stc_cost *c, const struct stc_gpu *gpu,
 /* The grouped products of one expert layer on one rank: up (and gate), the
  * activation, down. Routing and its permutes included; communication not. */
 struct stc_moe_q {
-    int64_t tokens; /* tokens routed over the whole expert group; top-k copies not counted */
+    int64_t
+        tokens; /* tokens routed over the whole expert group; top-k copies not counted */
     int64_t hidden, ffn;
     int64_t topk, experts;
     int64_t moe_tp, moe_ep; /* the rank holds experts/moe_ep, each cut moe_tp ways */
@@ -195,8 +200,8 @@ struct stc_moe_q {
     enum stc_dtype dtype;
     enum stc_regime regime;
 };
-void stc_cost_moe(const struct stc_cost *c, const struct stc_gpu *gpu, const struct stc_moe_q *q,
-                  struct stc_est *out);
+void stc_cost_moe(const struct stc_cost *c, const struct stc_gpu *gpu,
+                  const struct stc_moe_q *q, struct stc_est *out);
 
 /* One grouped product inside a training step: `groups` products of m_total rows
  * together, (m_i, n, k) each, in one launch. imbalance = busiest / mean group. */
@@ -213,8 +218,8 @@ void stc_cost_grouped(const struct stc_cost *c, const struct stc_gpu *gpu,
 
 /* The shortest time between the starts of n kernels of one stream: on the GPU
  * alone (in a CUDA graph) or as a framework's host thread issues them. */
-void stc_cost_launch(const struct stc_cost *c, const struct stc_gpu *gpu, int64_t n_kernels,
-                     bool in_graph, struct stc_est *out);
+void stc_cost_launch(const struct stc_cost *c, const struct stc_gpu *gpu,
+                     int64_t n_kernels, bool in_graph, struct stc_est *out);
 
 /* Bytes between host and GPU over PCIe or NVLink-C2C, whichever the GPU has. */
 enum stc_copy_dir { STC_COPY_H2D, STC_COPY_D2H };

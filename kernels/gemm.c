@@ -1,0 +1,188 @@
+#include "kernels/gemm.h"
+
+#include <assert.h>
+#include <math.h>
+
+/* Tiles that the vendors' libraries choose among; a tile never exceeds the
+ * product rounded up to 16. */
+static const struct {
+    double m, n, occupancy;
+} tiles[] = {
+    {128, 256, 1},
+    {256, 128, 1},
+    {128, 128, 2},
+    {64,  128, 2},
+    {128, 64,  2},
+    {64,  64,  4},
+    {256, 64,  1},
+};
+enum { N_TILES = (int)(sizeof tiles / sizeof tiles[0]) };
+
+/* What does not depend on the tile. */
+struct shape {
+    double m, n, k, batch;
+    double a_bytes, w_bytes, c_bytes; /* per element */
+    double hbm_s, l2_Bps, sm_rate;    /* sm_rate: FLOP/s of one SM before feed */
+    double traffic_bytes;
+    int n_sm;
+};
+
+struct choice {
+    double seconds, tm, tn, split, waves, fill, math_s, mem_s, pipe_s, l2_s;
+};
+
+static double clamp01(double x)
+{
+    return x < 0 ? 0 : x > 1 ? 1 : x;
+}
+
+/* Rates of a math class; a GPU without the unit falls back as libraries do. */
+static double peak_of(const struct stc_gpu *g, enum stc_math m)
+{
+    static const enum stc_math next[STC_MATH_COUNT] = {
+        [STC_MATH_FP32] = STC_MATH_FP32, [STC_MATH_TF32] = STC_MATH_FP32,
+        [STC_MATH_FP16] = STC_MATH_FP32, [STC_MATH_FP8] = STC_MATH_FP16,
+        [STC_MATH_FP4] = STC_MATH_FP8,   [STC_MATH_INT8] = STC_MATH_FP16,
+    };
+    while (g->peak_flop_per_s[m] <= 0 && next[m] != m)
+        m = next[m];
+    return g->peak_flop_per_s[m] > 0 ? g->peak_flop_per_s[m] : 1e12;
+}
+
+static void set_shape(struct shape *s, const struct stc_gpu *g, const double *v,
+                      const struct stc_gemm_q *q)
+{
+    const struct stc_dtype_info *d = stc_dtype_info(q->dtype);
+    s->m = (double)q->m;
+    s->n = (double)q->n;
+    s->k = (double)q->k;
+    s->batch = q->batch > 0 ? (double)q->batch : 1;
+    s->a_bytes = d->act_bytes;
+    s->w_bytes = d->weight_bytes;
+    s->c_bytes = q->accumulate                                              ? 8
+                 : q->dtype == STC_DTYPE_FP32 || q->dtype == STC_DTYPE_TF32 ? 4
+                                                                            : 2;
+    s->n_sm = g->n_sm > 0 ? g->n_sm : 1;
+    double a = s->batch * s->a_bytes * s->m * s->k,
+           w = s->batch * s->w_bytes * s->n * s->k;
+    double c = s->batch * s->c_bytes * s->m * s->n;
+    double l2 = 0.8 * g->l2_bytes + 1;
+    /* In a training loop nothing but the activations just written is warm. */
+    double rotate = q->regime == STC_REGIME_IN_SITU ? 1e3 : v[STC_GP_ROTATE];
+    double miss_w = clamp01((rotate * w + a) / l2 - 1);
+    double miss_a = clamp01(2 * a / l2 - 1);
+    double miss_c = clamp01(v[STC_GP_C_CROWD] * c / l2 - 1);
+    s->traffic_bytes = a + w + c;
+    s->hbm_s =
+        (w * miss_w + a * miss_a + c * miss_c) / (g->mem_Bps * v[STC_GP_EFF_HBM]);
+    s->l2_Bps = v[STC_GP_L2_RATIO] * g->mem_Bps;
+    double rate = peak_of(g, d->math) * v[STC_GP_EFF_MATH];
+    double whole_s = 2 * s->batch * s->m * s->n * s->k / rate;
+    rate /= 1 + v[STC_GP_THROTTLE] * whole_s / (whole_s + v[STC_GP_THROTTLE_S]);
+    s->sm_rate = rate / s->n_sm;
+}
+
+static void try_one(const struct shape *s, const double *v, int i, double tm, double tn,
+                    double split, struct choice *best)
+{
+    double n_tiles = ceil(s->m / tm) * ceil(s->n / tn) * s->batch * split;
+    double k = ceil(s->k / split / 64) * 64;
+    double waves = ceil(n_tiles / s->n_sm);
+    double feed = 1 + v[STC_GP_FEED] * (128 / tiles[i].m + 128 / tiles[i].n - 1.5);
+    double occupancy = floor(512 / (tm + tn));
+    if (occupancy > 8) occupancy = 8;
+    if (occupancy < 1) occupancy = 1;
+    double math_s = waves * 2 * tm * tn * k * feed / s->sm_rate;
+    double pull = k * (s->a_bytes * tm + s->w_bytes * tn);
+    double c_bytes = s->batch * s->c_bytes * s->m * s->n;
+    double l2_s = (n_tiles * pull + c_bytes) / s->l2_Bps;
+    double mem_s = fmax(s->hbm_s, fmax(l2_s, waves * pull / v[STC_GP_SM_BPS]));
+    double pipe_s = ceil(n_tiles / (s->n_sm * occupancy)) * k / 64 * v[STC_GP_KSTEP_S];
+    double x = fmax(math_s, pipe_s);
+    double hi = fmax(x, mem_s), r = fmin(x, mem_s) / hi;
+    double t = hi * (1 + v[STC_GP_SERIAL] * r * r) +
+               waves * (v[STC_GP_WAVE_S] + v[STC_GP_EPILOGUE_S] * tm * tn);
+    if (split > 1)
+        t += v[STC_GP_SPLIT_S] + split * s->batch * s->m * s->n * 8 / s->l2_Bps;
+    if (t < best->seconds) {
+        *best = (struct choice){.seconds = t,
+                                .tm = tm,
+                                .tn = tn,
+                                .split = split,
+                                .waves = waves,
+                                .fill = n_tiles / s->n_sm,
+                                .math_s = math_s,
+                                .mem_s = mem_s,
+                                .pipe_s = pipe_s,
+                                .l2_s = l2_s};
+    }
+}
+
+static void try_tile(const struct shape *s, const double *v, int i, struct choice *best)
+{
+    double tm = fmin(tiles[i].m, ceil(s->m / 16) * 16),
+           tn = fmin(tiles[i].n, ceil(s->n / 16) * 16);
+    double n_tiles = ceil(s->m / tm) * ceil(s->n / tn) * s->batch;
+    double most = fmin(s->k / 128, s->n_sm), want = s->n_sm / n_tiles;
+    const double splits[3] = {floor(want), ceil(want), floor(want / 2)};
+
+    try_one(s, v, i, tm, tn, 1, best);
+    if (want < 1.5) return;
+    for (int j = 0; j < 3; j++)
+        if (splits[j] >= 2 && splits[j] <= most)
+            try_one(s, v, i, tm, tn, splits[j], best);
+}
+
+static void set_features(const struct shape *s, const struct choice *b, float *f)
+{
+    double m = log2(s->m), n = log2(s->n), k = log2(s->k),
+           hi = fmax(fmax(b->math_s, b->mem_s), b->pipe_s);
+    const double x[STC_GEMM_FEATS] = {
+        m,
+        n,
+        k,
+        m + n,
+        n + k,
+        m + k,
+        log2(b->tm),
+        log2(b->tn),
+        log2(b->split),
+        log2(b->waves),
+        b->fill / b->waves,
+        log2(b->math_s / b->mem_s),
+        log2(b->pipe_s / hi),
+        log2((s->hbm_s + 1e-9) / hi),
+        log2(b->seconds),
+        fmod(s->m, 16) > 0 ? fmod(s->m, 2) : -1,
+    };
+    for (int i = 0; i < STC_GEMM_FEATS; i++)
+        f[i] = (float)x[i];
+}
+
+void stc_gemm_terms(const struct stc_gpu *gpu, const double *v,
+                    const struct stc_gemm_q *q, struct stc_terms *t)
+{
+    struct shape s;
+    struct choice best = {.seconds = HUGE_VAL};
+
+    set_shape(&s, gpu, v, q);
+    for (int i = 0; i < N_TILES; i++)
+        try_tile(&s, v, i, &best);
+    t->seconds = v[STC_GP_LAUNCH_S] + best.seconds;
+    const struct stc_dtype_info *d = stc_dtype_info(q->dtype);
+    if (v[STC_GP_QUANT_S] > 1e-8 && d->act_bytes < 2)
+        t->seconds += v[STC_GP_QUANT_S] + s.m * s.k * v[STC_GP_QUANT_PASS] /
+                                              (gpu->mem_Bps * v[STC_GP_EFF_HBM]);
+    t->flop = 2 * s.batch * s.m * s.n * s.k;
+    t->bytes = s.traffic_bytes;
+    t->ideal_s = fmax(best.waves * 2 * best.tm * best.tn * s.k / best.split * s.n_sm /
+                          peak_of(gpu, d->math),
+                      s.traffic_bytes / gpu->mem_Bps);
+    double top = fmax(fmax(best.math_s, best.mem_s), best.pipe_s);
+    t->bound = top < 0.5 * t->seconds ? "latency"
+               : top == best.math_s   ? "math"
+               : top == best.pipe_s   ? "pipe"
+               : top == s.hbm_s       ? "hbm"
+                                      : "l2";
+    set_features(&s, &best, t->feat);
+}

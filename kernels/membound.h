@@ -1,0 +1,23 @@
+/*
+ * membound.h - seconds of kernels that only move bytes.
+ *
+ * THEORY. A pass over B bytes costs
+ *
+ *     t = n · launch + B / rate(B),   rate(B) = mem_Bps · eff(kind) · b / (b + ramp)
+ *
+ * with b the bytes of one launch: below `ramp` there are too few bytes in
+ * flight to fill the memory system (Little's law). eff(kind) is the share of the
+ * datasheet's rate that a good kernel of that kind reaches; reductions over
+ * rows (norm backward, cross-entropy) reach less than copies. A pass whose input
+ * was just written and fits the L2 may run at the L2's rate.
+ */
+#ifndef STC_KERNELS_MEMBOUND_H
+#define STC_KERNELS_MEMBOUND_H
+
+#include "kernels/cost_params.h"
+
+/* Seconds of the pass by one platform's shares; no interval. */
+double stc_membound_s(const struct stc_gpu *gpu, const struct stc_platform *p,
+                      const struct stc_mem_q *q);
+
+#endif
