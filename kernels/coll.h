@@ -120,8 +120,9 @@ struct stc_group_shape {
         nic_latency_s; /* NIC to NIC, one way, all switches of the path; 0: the usual */
     double nic_share;  /* equal groups on the same NICs at once; 0 or 1: alone */
     double pcie_Bps;   /* GPU to NIC and host path; 0: not limiting */
-    bool sharp;        /* in-network reduction is enabled */
-    bool cpu_amd;      /* net post overhead 2 us instead of 1 (NCCL tuning.cc) */
+    bool
+        sharp; /* the switches can reduce in flight; used when collnet_enable says so */
+    bool cpu_amd; /* net post overhead 2 us instead of 1 (NCCL tuning.cc) */
 };
 
 /* What a user may pin, as NCCL's environment does. Zero-initialise through
@@ -133,6 +134,7 @@ struct stc_coll_force {
     int max_ctas;              /* NCCL_MAX_CTAS; 0: NCCL's own */
     int min_ctas;              /* NCCL_MIN_CTAS; 0: NCCL's own */
     bool p2p_disable;     /* NCCL_P2P_DISABLE=1: intra traffic through host memory */
+    bool collnet_enable;  /* NCCL_COLLNET_ENABLE=1: SHARP where the fabric has it */
     bool nvls_disable;    /* NCCL_NVLS_ENABLE=0 */
     bool hier_all_to_all; /* token once per destination node, then NVLink (DeepEP) */
     double hier_net_frac; /* with it: distinct (token, node) pairs / copies that leave

@@ -28,12 +28,17 @@ double stc_coll_base_s(const struct stc_coll_ctx *c, enum stc_coll_proto p)
     return s;
 }
 
-/* NIC to NIC over one switch, as the fits and priors include it. */
-enum { USUAL_PATH_NS = 2000 };
+/* NIC to NIC over one or two switches, as the fits and priors include it. */
+static const double usual_path_s[STC_FABRIC_TECH_COUNT] = {
+    [STC_FABRIC_IB] = 1.5e-6,      [STC_FABRIC_ROCE] = 3e-6,
+    [STC_FABRIC_EFA] = 16e-6,      [STC_FABRIC_OPA] = 1.5e-6,
+    [STC_FABRIC_TCPX] = 26e-6,     [STC_FABRIC_SLINGSHOT] = 2.5e-6,
+    [STC_FABRIC_ETHERNET] = 26e-6, [STC_FABRIC_SOCKET] = 30e-6,
+};
 
 double stc_coll_path_extra_s(const struct stc_coll_ctx *c)
 {
-    return fmax(0.0, c->g->nic_latency_s - USUAL_PATH_NS * 1e-9);
+    return fmax(0.0, c->g->nic_latency_s - usual_path_s[c->g->net]);
 }
 
 double stc_coll_net_hop_s(const struct stc_coll_ctx *c, enum stc_coll_proto p)
@@ -275,7 +280,8 @@ const struct stc_coll_alg stc_coll_alg_nvls_tree = {
 static bool collnet_applies(const struct stc_coll_ctx *c, enum stc_coll_proto p)
 {
     return c->coll == STC_COLL_ALL_REDUCE && p == STC_PROTO_SIMPLE && c->g->sharp &&
-           c->nodes > 1.0 && c->g->net == STC_FABRIC_IB;
+           (c->f->collnet_enable || c->f->algo == STC_ALGO_COLLNET) && c->nodes > 1.0 &&
+           c->g->net == STC_FABRIC_IB;
 }
 
 static void collnet_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,

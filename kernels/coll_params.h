@@ -118,7 +118,7 @@ enum {
     STC_RES_LOG2_MIN = 8,
     STC_RES_PER_OCTAVE = 2,
     STC_RES_POINTS = 55,
-    STC_RES_SERIES = 64
+    STC_RES_SERIES = 128
 };
 struct stc_coll_res {
     enum stc_gen gen;
