@@ -92,7 +92,7 @@ LIB      := $(BUILD)/libstepcast.a
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run check asan tsan bench fuzz truth validate check-layers check-headers \
-  format-check lint golden cuda install clean gate deps help FORCE \
+  format-check format lint golden cuda install clean gate deps help FORCE \
   check-after-deps run-after-deps fuzz-build fuzz-run tests
 
 ## all: build the library and the program
@@ -244,6 +244,9 @@ check-headers:
 ## format-check: clang-format agrees
 format-check:
 	$(Q)clang-format --dry-run -Werror $(FORMATTED)
+## format: let clang-format rewrite what it wants otherwise
+format:
+	$(Q)clang-format -i $(FORMATTED)
 ## lint: clang-tidy and cppcheck
 lint:
 	$(Q)if command -v clang-tidy >/dev/null; then \

@@ -26,9 +26,7 @@ END_TEST
 /* The reference C of xoshiro256** (public domain) from state {1, 2, 3, 4}. */
 START_TEST(rng_is_xoshiro256starstar)
 {
-    struct stc_rng r = {
-        {1, 2, 3, 4}
-    };
+    struct stc_rng r = {{1, 2, 3, 4}};
     static const uint64_t want[] = {11520, 0, 1509978240, 1215971899390074240};
     for (int i = 0; i < 4; i++)
         ck_assert_uint_eq(stc_rng_u64(&r), want[i]);

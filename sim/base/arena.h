@@ -20,7 +20,10 @@ struct stc_arena {
     size_t cap_bytes;             /* 0: no limit; tests lower it to make it fail */
 };
 
-#define STC_ARENA_INIT {0}
+#define STC_ARENA_INIT \
+ {                     \
+  0                    \
+ }
 
 /* Zeroed memory for `count` elements of `size` bytes, or NULL. count 0 gives a
  * valid pointer to nothing. */
@@ -36,7 +39,7 @@ void stc_arena_reset(struct stc_arena *a);
 /* Gives all memory back; the arena is as after STC_ARENA_INIT. */
 void stc_arena_free(struct stc_arena *a);
 
-#define STC_NEW(a, type) ((type *)stc_arena_alloc((a), 1, sizeof(type)))
+#define STC_NEW(a, type)      ((type *)stc_arena_alloc((a), 1, sizeof(type)))
 #define STC_NEW_N(a, type, n) ((type *)stc_arena_alloc((a), (n), sizeof(type)))
 
 #endif

@@ -45,9 +45,9 @@ static bool needs_quotes(const char *s)
         if (strcmp(s, words[i]) == 0) return true;
     size_t plain = strspn(
         s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./%+-");
-    bool odd_start = strchr("%-", s[0]) != NULL && strpbrk(s, "0123456789") != s + 1;
-    return s[plain] != '\0' || odd_start || strcmp(s, "---") == 0 ||
-           strcmp(s, "...") == 0;
+    bool negative = s[0] == '-' && s[1] >= '0' && s[1] <= '9';
+    bool odd_start = s[0] == '%' || (s[0] == '-' && !negative);
+    return s[plain] != '\0' || odd_start || strcmp(s, "...") == 0;
 }
 
 static void put_scalar(struct stc_text *out, const char *s)

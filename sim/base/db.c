@@ -57,17 +57,17 @@ static int harden(struct stc_db *db)
     static const struct {
         int id, value;
     } limits[] = {
-        {SQLITE_LIMIT_LENGTH,              16 << 20},
-        {SQLITE_LIMIT_SQL_LENGTH,          1 << 20 },
-        {SQLITE_LIMIT_COLUMN,              200     },
-        {SQLITE_LIMIT_EXPR_DEPTH,          100     },
-        {SQLITE_LIMIT_COMPOUND_SELECT,     20      },
-        {SQLITE_LIMIT_VDBE_OP,             250000  },
-        {SQLITE_LIMIT_FUNCTION_ARG,        16      },
-        {SQLITE_LIMIT_ATTACHED,            0       },
-        {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200     },
-        {SQLITE_LIMIT_TRIGGER_DEPTH,       10      },
-        {SQLITE_LIMIT_WORKER_THREADS,      0       },
+        {SQLITE_LIMIT_LENGTH, 16 << 20},
+        {SQLITE_LIMIT_SQL_LENGTH, 1 << 20},
+        {SQLITE_LIMIT_COLUMN, 200},
+        {SQLITE_LIMIT_EXPR_DEPTH, 100},
+        {SQLITE_LIMIT_COMPOUND_SELECT, 20},
+        {SQLITE_LIMIT_VDBE_OP, 250000},
+        {SQLITE_LIMIT_FUNCTION_ARG, 16},
+        {SQLITE_LIMIT_ATTACHED, 0},
+        {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200},
+        {SQLITE_LIMIT_TRIGGER_DEPTH, 10},
+        {SQLITE_LIMIT_WORKER_THREADS, 0},
     };
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
         (void)sqlite3_limit(db->handle, limits[i].id, limits[i].value);

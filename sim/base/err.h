@@ -15,21 +15,21 @@
 #include <stdarg.h>
 
 /* What libstepcast.so shows to the outside; all else is hidden. */
-#define STC_API __attribute__((visibility("default")))
-#define STC_MUST_USE __attribute__((warn_unused_result))
+#define STC_API               __attribute__((visibility("default")))
+#define STC_MUST_USE          __attribute__((warn_unused_result))
 #define STC_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* X(name, value, text): the values are pinned, they are the library's ABI. */
-#define STC_ERR_MAP(X)                                                       \
-    X(NOMEM, 1, "out of memory")                                             \
-    X(IO, 2, "a file could not be read or written")                          \
-    X(PARSE, 3, "text is not in the expected form")                          \
-    X(RANGE, 4, "a value is outside its allowed range")                      \
-    X(UNKNOWN, 5, "a name is not in the table it was looked up in")          \
-    X(INFEASIBLE, 6, "the layout does not fit the model or the cluster")     \
-    X(BUG, 7, "an internal check failed; please report it")                  \
-    X(DEADLOCK, 8, "ranks wait for each other and none can go on")           \
-    X(INTERRUPTED, 9, "stopped by the user")
+#define STC_ERR_MAP(X)                                                \
+ X(NOMEM, 1, "out of memory")                                         \
+ X(IO, 2, "a file could not be read or written")                      \
+ X(PARSE, 3, "text is not in the expected form")                      \
+ X(RANGE, 4, "a value is outside its allowed range")                  \
+ X(UNKNOWN, 5, "a name is not in the table it was looked up in")      \
+ X(INFEASIBLE, 6, "the layout does not fit the model or the cluster") \
+ X(BUG, 7, "an internal check failed; please report it")              \
+ X(DEADLOCK, 8, "ranks wait for each other and none can go on")       \
+ X(INTERRUPTED, 9, "stopped by the user")
 
 #ifdef __cplusplus
 extern "C" {
@@ -52,11 +52,12 @@ struct stc_diag {
  * NULL. An earlier sentence is replaced. */
 enum stc_err stc_fail(struct stc_diag *diag, enum stc_err err, const char *fmt, ...)
     STC_PRINTF(3, 4);
-enum stc_err stc_failv(struct stc_diag *diag, enum stc_err err, const char *fmt, va_list ap);
+enum stc_err stc_failv(struct stc_diag *diag, enum stc_err err, const char *fmt,
+                       va_list ap);
 
 /* Puts "prefix: " before the sentence that is already there. */
-enum stc_err stc_fail_prefix(struct stc_diag *diag, enum stc_err err, const char *fmt, ...)
-    STC_PRINTF(3, 4);
+enum stc_err stc_fail_prefix(struct stc_diag *diag, enum stc_err err, const char *fmt,
+                             ...) STC_PRINTF(3, 4);
 
 /* "success", "out of memory", …; never NULL. */
 STC_API const char *stc_err_text(enum stc_err err);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ==== text ==== */
 
@@ -186,7 +187,8 @@ size_t stc_near(const char *name, const char *const *names, size_t n, const char
     int limit = EDIT * (int)(len / 3 > 1 ? len / 3 : 1);
     for (size_t i = 0; i < n && max > 0; i++) {
         int d = distance(name, names[i]);
-        if (len >= 3 && strncmp(name, names[i], len) == 0) d = min2(d, limit);
+        if (len >= 2 && strcasecmp(name, names[i]) == 0) d = min2(d, CASE);
+        if (len >= 3 && strncasecmp(name, names[i], len) == 0) d = min2(d, limit);
         if (d > limit) continue;
         size_t at = found;
         while (at > 0 && dist[at - 1] > d)

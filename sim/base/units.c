@@ -18,27 +18,27 @@ static const struct {
     int class;
     int pow10, pow2;
 } prefixes[] = {
-    {"",         UP | DOWN | BIN, 0,   0 },
-    {"k",        UP,              3,   0 },
-    {"K",        UP,              3,   0 },
-    {"M",        UP,              6,   0 },
-    {"G",        UP,              9,   0 },
-    {"T",        UP,              12,  0 },
-    {"P",        UP,              15,  0 },
-    {"E",        UP,              18,  0 },
-    {"Z",        UP,              21,  0 },
-    {"Y",        UP,              24,  0 },
-    {"m",        DOWN,            -3,  0 },
-    {"u",        DOWN,            -6,  0 },
-    {"\xc2\xb5", DOWN,            -6,  0 }, /* micro sign */
-    {"\xce\xbc", DOWN,            -6,  0 }, /* Greek mu */
-    {"n",        DOWN,            -9,  0 },
-    {"p",        DOWN,            -12, 0 },
-    {"Ki",       BIN,             0,   10},
-    {"Mi",       BIN,             0,   20},
-    {"Gi",       BIN,             0,   30},
-    {"Ti",       BIN,             0,   40},
-    {"Pi",       BIN,             0,   50},
+    {"", UP | DOWN | BIN, 0, 0},
+    {"k", UP, 3, 0},
+    {"K", UP, 3, 0},
+    {"M", UP, 6, 0},
+    {"G", UP, 9, 0},
+    {"T", UP, 12, 0},
+    {"P", UP, 15, 0},
+    {"E", UP, 18, 0},
+    {"Z", UP, 21, 0},
+    {"Y", UP, 24, 0},
+    {"m", DOWN, -3, 0},
+    {"u", DOWN, -6, 0},
+    {"\xc2\xb5", DOWN, -6, 0}, /* micro sign */
+    {"\xce\xbc", DOWN, -6, 0}, /* Greek mu */
+    {"n", DOWN, -9, 0},
+    {"p", DOWN, -12, 0},
+    {"Ki", BIN, 0, 10},
+    {"Mi", BIN, 0, 20},
+    {"Gi", BIN, 0, 30},
+    {"Ti", BIN, 0, 40},
+    {"Pi", BIN, 0, 50},
 };
 
 /* ORDER: the first row of a dimension is the one that is written. factor must
@@ -50,33 +50,33 @@ static const struct {
     int pow10;
     double factor;
 } units[] = {
-    {STC_DIM_NONE,       "",        0,         0,  1.0    },
-    {STC_DIM_SECONDS,    "s",       DOWN,      0,  1.0    },
-    {STC_DIM_SECONDS,    "min",     0,         0,  60.0   },
-    {STC_DIM_SECONDS,    "h",       0,         0,  3600.0 },
-    {STC_DIM_SECONDS,    "d",       0,         0,  86400.0},
-    {STC_DIM_BYTES,      "B",       UP | BIN,  0,  1.0    },
-    {STC_DIM_BPS,        "B/s",     UP | BIN,  0,  1.0    },
-    {STC_DIM_BPS,        "bps",     UP | BIN,  0,  0.125  },
-    {STC_DIM_BPS,        "b/s",     UP | BIN,  0,  0.125  },
-    {STC_DIM_BPS,        "bit/s",   UP | BIN,  0,  0.125  },
-    {STC_DIM_FLOP,       "FLOP",    UP,        0,  1.0    },
-    {STC_DIM_FLOP,       "FLOPs",   UP,        0,  1.0    },
-    {STC_DIM_FLOP_PER_S, "FLOP/s",  UP,        0,  1.0    },
-    {STC_DIM_FLOP_PER_S, "FLOPS",   UP,        0,  1.0    },
-    {STC_DIM_FLOP_PER_S, "FLOPs",   UP,        0,  1.0    },
-    {STC_DIM_FLOP_PER_S, "FLOPs/s", UP,        0,  1.0    },
-    {STC_DIM_FLOP_PER_S, "flop/s",  UP,        0,  1.0    },
-    {STC_DIM_WATT,       "W",       UP | DOWN, 0,  1.0    },
-    {STC_DIM_JOULE,      "J",       UP | DOWN, 0,  1.0    },
-    {STC_DIM_JOULE,      "Wh",      UP,        0,  3600.0 },
-    {STC_DIM_HZ,         "Hz",      UP,        0,  1.0    },
-    {STC_DIM_USD,        "USD",     UP,        0,  1.0    },
-    {STC_DIM_USD,        "$",       UP,        0,  1.0    },
-    {STC_DIM_COUNT,      "",        UP | BIN,  0,  1.0    },
-    {STC_DIM_COUNT,      "B",       0,         9,  1.0    }, /* "300B tokens" */
-    {STC_DIM_FRAC,       "",        0,         0,  1.0    },
-    {STC_DIM_FRAC,       "%",       0,         -2, 1.0    },
+    {STC_DIM_NONE, "", 0, 0, 1.0},
+    {STC_DIM_SECONDS, "s", DOWN, 0, 1.0},
+    {STC_DIM_SECONDS, "min", 0, 0, 60.0},
+    {STC_DIM_SECONDS, "h", 0, 0, 3600.0},
+    {STC_DIM_SECONDS, "d", 0, 0, 86400.0},
+    {STC_DIM_BYTES, "B", UP | BIN, 0, 1.0},
+    {STC_DIM_BPS, "B/s", UP | BIN, 0, 1.0},
+    {STC_DIM_BPS, "bps", UP | BIN, 0, 0.125},
+    {STC_DIM_BPS, "b/s", UP | BIN, 0, 0.125},
+    {STC_DIM_BPS, "bit/s", UP | BIN, 0, 0.125},
+    {STC_DIM_FLOP, "FLOP", UP, 0, 1.0},
+    {STC_DIM_FLOP, "FLOPs", UP, 0, 1.0},
+    {STC_DIM_FLOP_PER_S, "FLOP/s", UP, 0, 1.0},
+    {STC_DIM_FLOP_PER_S, "FLOPS", UP, 0, 1.0},
+    {STC_DIM_FLOP_PER_S, "FLOPs", UP, 0, 1.0},
+    {STC_DIM_FLOP_PER_S, "FLOPs/s", UP, 0, 1.0},
+    {STC_DIM_FLOP_PER_S, "flop/s", UP, 0, 1.0},
+    {STC_DIM_WATT, "W", UP | DOWN, 0, 1.0},
+    {STC_DIM_JOULE, "J", UP | DOWN, 0, 1.0},
+    {STC_DIM_JOULE, "Wh", UP, 0, 3600.0},
+    {STC_DIM_HZ, "Hz", UP, 0, 1.0},
+    {STC_DIM_USD, "USD", UP, 0, 1.0},
+    {STC_DIM_USD, "$", UP, 0, 1.0},
+    {STC_DIM_COUNT, "", UP | BIN, 0, 1.0},
+    {STC_DIM_COUNT, "B", 0, 9, 1.0}, /* "300B tokens" */
+    {STC_DIM_FRAC, "", 0, 0, 1.0},
+    {STC_DIM_FRAC, "%", 0, -2, 1.0},
 };
 
 #define N_PREFIXES (sizeof(prefixes) / sizeof(prefixes[0]))
@@ -213,34 +213,13 @@ struct scale {
 };
 
 /* Ascending. The last rung is used for everything above. */
-static const struct scale seconds_ladder[] = {
-    {"ps", 1e-12},
-    {"ns", 1e-9 },
-    {"us", 1e-6 },
-    {"ms", 1e-3 },
-    {"s",  1.0  },
-    {NULL, 0.0  }
-};
-static const struct scale count_ladder[] = {
-    {"",   1.0 },
-    {"k",  1e3 },
-    {"M",  1e6 },
-    {"B",  1e9 },
-    {"T",  1e12},
-    {NULL, 0.0 }
-};
+static const struct scale seconds_ladder[] = {{"ps", 1e-12}, {"ns", 1e-9}, {"us", 1e-6},
+                                              {"ms", 1e-3},  {"s", 1.0},   {NULL, 0.0}};
+static const struct scale count_ladder[] = {{"", 1.0},  {"k", 1e3},  {"M", 1e6},
+                                            {"B", 1e9}, {"T", 1e12}, {NULL, 0.0}};
 static const struct scale si_ladder[] = {
-    {"",   1.0 },
-    {"k",  1e3 },
-    {"M",  1e6 },
-    {"G",  1e9 },
-    {"T",  1e12},
-    {"P",  1e15},
-    {"E",  1e18},
-    {"Z",  1e21},
-    {"Y",  1e24},
-    {NULL, 0.0 }
-};
+    {"", 1.0},   {"k", 1e3},  {"M", 1e6},  {"G", 1e9},  {"T", 1e12},
+    {"P", 1e15}, {"E", 1e18}, {"Z", 1e21}, {"Y", 1e24}, {NULL, 0.0}};
 
 static const struct scale *ladder_of(enum stc_dim dim)
 {
@@ -259,10 +238,7 @@ static const struct scale *rung_of(double value, const struct scale *l)
 static void format_seconds(double s, char *buf, size_t size)
 {
     static const struct scale long_times[] = {
-        {"d",   86400.0},
-        {"h",   3600.0 },
-        {"min", 60.0   }
-    };
+        {"d", 86400.0}, {"h", 3600.0}, {"min", 60.0}};
     if (fabs(s) < 600.0) {
         const struct scale *r =
             s == 0.0 ? &seconds_ladder[4] : rung_of(s, seconds_ladder);
@@ -311,13 +287,11 @@ static void offer(double v, enum stc_dim dim, double unit, const char *suffix,
 
 char *stc_units_format_exact(double value, enum stc_dim dim, char *buf, size_t size)
 {
-    static const struct scale bin_ladder[] = {
-        {"Ki", 1024.0         },
-        {"Mi", 1048576.0      },
-        {"Gi", 1073741824.0   },
-        {"Ti", 1099511627776.0},
-        {NULL, 0.0            }
-    };
+    static const struct scale bin_ladder[] = {{"Ki", 1024.0},
+                                              {"Mi", 1048576.0},
+                                              {"Gi", 1073741824.0},
+                                              {"Ti", 1099511627776.0},
+                                              {NULL, 0.0}};
     char best[48] = "";
     if (!isfinite(value)) return stc_units_format(value, dim, buf, size);
     if (dim == STC_DIM_SECONDS)
