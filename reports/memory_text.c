@@ -1,0 +1,118 @@
+/* memory_text.c - what stands in a GPU's memory at the peak, and whether it fits. */
+#include "reports/fmt.h"
+#include "reports/step_text.h"
+
+#include <math.h>
+
+static const char letters[STC_MEM_COUNT + 1] =
+    "PGOALBFSC"; /* ORDER: enum stc_mem_kind */
+
+/* Kinds by size, largest first. */
+static void by_size(const struct stc_mem_est *m, int order[STC_MEM_COUNT])
+{
+    for (int i = 0; i < STC_MEM_COUNT; i++)
+        order[i] = i;
+    for (int i = 1; i < STC_MEM_COUNT; i++)
+        for (int j = i; j > 0 && m->bytes[order[j]] > m->bytes[order[j - 1]]; j--) {
+            int t = order[j];
+            order[j] = order[j - 1];
+            order[j - 1] = t;
+        }
+}
+
+void stc_report_verdict(const struct stc_scenario *s, const struct stc_result *r,
+                        struct stc_text *out)
+{
+    struct stc_fmt f, g;
+    if (r->n_stages <= 0) return;
+    const struct stc_mem_est *m = &r->stages[r->peak_stage].mem;
+    int order[STC_MEM_COUNT];
+    by_size(m, order);
+    stc_text_printf(out, "%s: stage %d needs %s of %s",
+                    r->fits ? "fits" : "does not fit", (int)r->peak_stage,
+                    stc_fmt_gib(&f, stc_mem_smi(m)),
+                    stc_fmt_gib(&g, r->mem_capacity_bytes));
+    if (s->sim.mem_margin_bytes > 0)
+        stc_text_printf(out, " less %s", stc_fmt_gib(&f, s->sim.mem_margin_bytes));
+    for (int i = 0; i < 3 && m->bytes[order[i]] > 0; i++)
+        stc_text_printf(out, "%s %s %.1f", i ? "," : ":",
+                        stc_mem_name((enum stc_mem_kind)order[i]),
+                        m->bytes[order[i]] / 1073741824.0);
+    if (!r->fits)
+        stc_text_printf(out, "; %s missing", stc_fmt_gib(&f, r->mem_missing_bytes));
+}
+
+static void bar(const struct stc_result *r, const struct stc_stage_result *st,
+                struct stc_text *out)
+{
+    enum { WIDTH = 62 };
+    double most = r->mem_capacity_bytes, at = 0;
+    int done = 0, cap_cell;
+    for (int i = 0; i < r->n_stages; i++)
+        most = fmax(most, stc_mem_smi(&r->stages[i].mem));
+    if (most <= 0) return;
+    for (int k = 0; k < STC_MEM_COUNT; k++) {
+        at += st->mem.bytes[k];
+        int upto = (int)(at / most * WIDTH + 0.5);
+        stc_fmt_fill(out, letters[k], upto - done);
+        if (upto > done) done = upto;
+    }
+    cap_cell = (int)(r->mem_capacity_bytes / most * WIDTH + 0.5);
+    if (done < cap_cell) {
+        stc_fmt_fill(out, ' ', cap_cell - done);
+        stc_text_put(out, "|");
+    }
+}
+
+static int alike(const struct stc_stage_result *a, const struct stc_stage_result *b)
+{
+    for (int k = 0; k < STC_MEM_COUNT; k++)
+        if (fabs(a->mem.bytes[k] - b->mem.bytes[k]) > 1e7) return 0;
+    return 1;
+}
+
+static void kinds(const struct stc_result *r, struct stc_text *out)
+{
+    struct stc_fmt f;
+    const struct stc_stage_result *st = &r->stages[r->peak_stage];
+    int column = 0;
+    for (int k = 0; k < STC_MEM_COUNT; k++) {
+        if (st->mem.bytes[k] <= 0) continue;
+        stc_text_printf(out, "%s%c %-16s%10s", column ? "    " : "", letters[k],
+                        stc_mem_name((enum stc_mem_kind)k),
+                        stc_fmt_gib(&f, st->mem.bytes[k]));
+        if (++column == 3) {
+            stc_text_put(out, "\n");
+            column = 0;
+        }
+    }
+    if (column) stc_text_put(out, "\n");
+}
+
+void stc_report_memory(const struct stc_scenario *s, const struct stc_result *r,
+                       struct stc_text *out)
+{
+    struct stc_fmt f, g;
+    (void)s;
+    if (r->n_stages <= 0) return;
+    stc_fmt_section(out, "Memory of one GPU at its peak");
+    for (int from = 0; from < r->n_stages;) {
+        int to = from;
+        while (to + 1 < r->n_stages && alike(&r->stages[from], &r->stages[to + 1]))
+            to++;
+        if (from == to)
+            stc_text_printf(out, "stage %-6d", from);
+        else
+            stc_text_printf(out, "stage %d-%-*d", from, from > 9 ? 3 : 4, to);
+        stc_text_printf(out, " %10s  ",
+                        stc_fmt_gib(&f, stc_mem_smi(&r->stages[from].mem)));
+        bar(r, &r->stages[from], out);
+        stc_text_put(out, "\n");
+        from = to + 1;
+    }
+    stc_text_printf(out, "of stage %d:\n", (int)r->peak_stage);
+    kinds(r, out);
+    stc_text_printf(out, "allocated by the framework %s; in the simulated run %s\n",
+                    stc_fmt_gib(&f, r->peak_bytes[STC_MEMREP_ALLOCATED]),
+                    stc_fmt_gib(&g, r->stages[r->peak_stage].tracked_peak_bytes));
+}

@@ -1,0 +1,86 @@
+/* network_text.c - collectives, links, and what the forecast rests on. */
+#include "reports/fmt.h"
+#include "reports/step_text.h"
+
+#include <stdio.h>
+
+static void collectives(const struct stc_result *r, struct stc_text *out)
+{
+    struct stc_fmt f, g, h;
+    if (r->n_comms <= 0) return;
+    stc_fmt_section(out, "Collectives (of one rank)");
+    stc_text_printf(out, "%-5s %-15s %-22s %6s %6s %8s %10s %10s %12s\n", "axis",
+                    "collective", "how", "ranks", "nodes", "calls", "each", "busy",
+                    "bus rate");
+    for (int i = 0; i < r->n_comms; i++) {
+        const struct stc_comm_result *c = &r->comms[i];
+        char how[64];
+        snprintf(how, sizeof how, "%s%s%s%s", c->algo ? c->algo : "-",
+                 c->proto && c->proto[0] ? "/" : "", c->proto ? c->proto : "",
+                 c->by_flows ? ", flows" : "");
+        stc_text_printf(out, "%-5s %-15s %-22.22s %6d %6d %8.0f %10s %10s %12s\n",
+                        c->axis, c->coll, how, (int)c->group_size, (int)c->group_nodes,
+                        c->calls,
+                        stc_fmt_bytes(&f, c->calls > 0 ? c->bytes / c->calls : 0),
+                        stc_fmt_s(&g, c->busy_s), stc_fmt_rate(&h, c->bus_Bps));
+    }
+}
+
+static void links(const struct stc_result *r, struct stc_text *out)
+{
+    enum { WIDTH = 30 };
+    struct stc_fmt f, g, h;
+    if (r->n_links <= 0) return;
+    stc_fmt_section(out, "Links (carried in one step)");
+    for (int i = 0; i < r->n_links; i++) {
+        const struct stc_link_result *l = &r->links[i];
+        if (l->bytes <= 0) continue;
+        stc_text_printf(out, "%-12s %6d x %-11s %10s   busiest %8s  ", l->name,
+                        (int)l->n_links, stc_fmt_rate(&f, l->capacity_Bps),
+                        stc_fmt_bytes(&g, l->bytes), stc_fmt_pct(&h, l->busiest_frac));
+        stc_fmt_bar(out, l->busiest_frac, WIDTH, '#', '.');
+        stc_text_put(out, "\n");
+    }
+}
+
+void stc_report_network(const struct stc_result *r, struct stc_text *out)
+{
+    collectives(r, out);
+    links(r, out);
+}
+
+void stc_report_evidence(const struct stc_result *r, struct stc_text *out)
+{
+    struct stc_fmt f, g;
+    int n = 0;
+    stc_fmt_section(out, "What the forecast rests on");
+    stc_text_put(out, "estimated time by evidence: ");
+    for (int t = 0; t < STC_TIER_COUNT; t++)
+        if (r->tier_frac[t] > 0)
+            stc_text_printf(out, "%s%s %s", n++ ? ", " : "",
+                            stc_tier_name((enum stc_tier)t),
+                            stc_fmt_pct(&f, r->tier_frac[t]));
+    stc_text_put(out, n ? "\n" : "-\n");
+    stc_text_put(out, "by family (share, error of one deviation): ");
+    n = 0;
+    for (int k = 0; k < STC_FAMILY_COUNT; k++) {
+        if (r->family_frac[k] < 0.01) continue;
+        if (n == 3) stc_text_put(out, ",\n    ");
+        stc_text_printf(out, "%s%s %s +-%s", n && n != 3 ? ", " : "",
+                        stc_family_name((enum stc_family)k),
+                        stc_fmt_pct(&f, r->family_frac[k]),
+                        stc_fmt_pct(&g, r->family_sigma[k]));
+        n++;
+    }
+    stc_text_put(out, n ? "\n" : "-\n");
+    if (r->outside) stc_text_put(out, "some shapes lie beyond what was measured\n");
+    stc_text_printf(out,
+                    "simulated: %lld events, %lld tasks, %lld collectives (%lld in "
+                    "closed form, %lld as flows)\n",
+                    (long long)r->counts.events, (long long)r->counts.tasks,
+                    (long long)r->counts.joins, (long long)r->counts.joins_closed,
+                    (long long)r->counts.joins_flows);
+    stc_text_printf(out, "           %d ranks in %d classes, %d links in %d classes\n",
+                    (int)r->counts.n_ranks, (int)r->counts.n_rank_classes,
+                    (int)r->counts.n_links, (int)r->counts.n_link_classes);
+}
