@@ -196,29 +196,43 @@ static enum stc_err settle_counts(const struct stc_cluster_ask *ask,
     return STC_OK;
 }
 
-/* A fabric row by name; a technology's name picks its row of the nearest rate. */
-static enum stc_err settle_fabric(const struct stc_hw *hw, const char *name,
-                                  struct stc_cluster *c, struct stc_diag *diag)
+/* The row of a technology whose rate is nearest; the first of equals. */
+static const struct stc_fabric *nearest_fabric(const struct stc_hw *hw,
+                                               enum stc_fabric_tech tech,
+                                               double nic_Bps)
 {
     const struct stc_fabric *best = NULL;
+    double best_distance = INFINITY;
+    for (size_t i = 0; i < stc_hw_n_fabrics(hw); i++) {
+        const struct stc_fabric *f = stc_hw_fabric_at(hw, i);
+        double distance = fabs(log(f->link_Bps / nic_Bps));
+        if (f->tech != tech || distance >= best_distance) continue;
+        best = f;
+        best_distance = distance;
+    }
+    return best;
+}
+
+/* A fabric by its row's name, or by its technology's, which keeps the NICs. A
+ * row other than the node's own brings its own NICs when no rate was stated. */
+static enum stc_err settle_fabric(const struct stc_hw *hw,
+                                  const struct stc_cluster_ask *ask,
+                                  struct stc_cluster *c, struct stc_diag *diag)
+{
+    const char *name = ask->fabric ? ask->fabric : c->node.fabric_name;
+    const struct stc_fabric *f = NULL;
     enum stc_fabric_tech tech;
-    if (stc_fabric_tech_find(name, &tech)) {
-        double best_distance = INFINITY;
-        for (size_t i = 0; i < stc_hw_n_fabrics(hw); i++) {
-            const struct stc_fabric *f = stc_hw_fabric_at(hw, i);
-            if (f->tech != tech) continue;
-            double distance = fabs(log(f->link_Bps / c->node.nic_Bps));
-            if (distance < best_distance) { /* the first of equals */
-                best = f;
-                best_distance = distance;
-            }
-        }
+    if (name[0] == '\0') return STC_OK;
+    enum stc_err err = stc_hw_find_fabric(hw, name, &f, diag);
+    if (err == STC_OK) {
+        bool own = strcmp(f->name, c->node.fabric_name) == 0;
+        if (!own && ask->nic_Bps <= 0) c->node.nic_Bps = f->link_Bps;
+    } else if (stc_fabric_tech_find(name, &tech)) {
+        f = nearest_fabric(hw, tech, c->node.nic_Bps);
     }
-    if (!best) {
-        enum stc_err err = stc_hw_find_fabric(hw, name, &best, diag);
-        if (err != STC_OK) return err;
-    }
-    c->fabric = *best;
+    if (!f) return err;
+    if (diag) diag->text[0] = '\0'; /* of the first try */
+    c->fabric = *f;
     return STC_OK;
 }
 
@@ -274,18 +288,8 @@ enum stc_err stc_cluster_resolve(const struct stc_hw *hw,
     if (ask->nvlink_domain_gpus > 0) {
         c.node.nvlink_domain_nodes = ceil_div(ask->nvlink_domain_gpus, c.node.n_gpus);
     }
-    const char *fabric = ask->fabric ? ask->fabric : c.node.fabric_name;
-    if (fabric[0] != '\0') {
-        err = settle_fabric(hw, fabric, &c, diag);
-        if (err != STC_OK) return err;
-    }
-    /* Another fabric than the node's own brings its own NICs. */
-    enum stc_fabric_tech tech;
-    if (ask->fabric && ask->nic_Bps <= 0 &&
-        strcmp(c.fabric.name, c.node.fabric_name) != 0 &&
-        !stc_fabric_tech_find(ask->fabric, &tech)) {
-        c.node.nic_Bps = c.fabric.link_Bps;
-    }
+    err = settle_fabric(hw, ask, &c, diag);
+    if (err != STC_OK) return err;
     snprintf(c.name, sizeof c.name, "%s", c.node.name);
     err = stc_cluster_finish(&c, diag);
     if (err == STC_OK) *out = c;
