@@ -13,22 +13,24 @@
 
 #include "models/build.h"
 
-#define STC_MEM_KIND_MAP(X)                                                  \
-    X(PARAM, "parameters")                                                   \
-    X(GRAD, "gradients")                                                     \
-    X(OPTIM, "optimizer")                                                    \
-    X(ACT, "activations")                                                    \
-    X(LOGITS, "logits")                                                      \
-    X(BUFFER, "buffers")      /* communication, gathered parameters, cuBLAS workspaces, backward temporaries */ \
-    X(FRAMEWORK, "framework") \
-    X(SLACK, "allocator_slack") /* reserved but not allocated: only what nvidia-smi sees */ \
-    X(CONTEXT, "cuda_context")  /* likewise */
+#define STC_MEM_KIND_MAP(X)                                                                     \
+ X(PARAM, "parameters")                                                                         \
+ X(GRAD, "gradients")                                                                           \
+ X(OPTIM, "optimizer")                                                                          \
+ X(ACT, "activations")                                                                          \
+ X(LOGITS, "logits")                                                                            \
+ X(BUFFER,                                                                                      \
+   "buffers") /* communication, gathered parameters, cuBLAS workspaces, backward temporaries */ \
+ X(FRAMEWORK, "framework")                                                                      \
+ X(SLACK,                                                                                       \
+   "allocator_slack") /* reserved but not allocated: only what nvidia-smi sees */               \
+ X(CONTEXT, "cuda_context") /* likewise */
 
 enum stc_mem_kind {
 #define STC_MEM_ROW(id, name) STC_MEM_##id,
     STC_MEM_KIND_MAP(STC_MEM_ROW)
 #undef STC_MEM_ROW
-    STC_MEM_COUNT
+        STC_MEM_COUNT
 };
 
 struct stc_mem_est {
@@ -41,8 +43,14 @@ double stc_mem_reserved(const struct stc_mem_est *e);  /* + slack */
 double stc_mem_smi(const struct stc_mem_est *e);       /* + context */
 
 /* Peak of one stage's fullest rank. */
-STC_MUST_USE enum stc_err stc_mem_estimate(const struct stc_build *b, int32_t stage, struct stc_mem_est *out,
+STC_MUST_USE enum stc_err stc_mem_estimate(const struct stc_build *b, int32_t stage,
+                                           struct stc_mem_est *out,
                                            struct stc_diag *diag);
+/* Its parts. Activation bytes of a layer and micro-batch (not recomputed whole);
+ * chunk-forwards alive at the worst moment; parameters a rank of the stage holds. */
+double stc_mem_layer_act(const struct stc_build *b, int32_t layer);
+int32_t stc_mem_in_flight(const struct stc_layout *l, int32_t stage);
+struct stc_param_count stc_mem_stage_params(const struct stc_build *b, int32_t stage);
 const char *stc_mem_name(enum stc_mem_kind k);
 
 #endif

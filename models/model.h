@@ -10,65 +10,131 @@
 #define STC_MODELS_MODEL_H
 
 #include "sim/base/err.h"
+#include <stddef.h>
 #include <stdint.h>
 
-enum stc_model_kind { STC_MODEL_DECODER, STC_MODEL_ENCODER, STC_MODEL_ENC_DEC, STC_MODEL_VIT, STC_MODEL_CNN, STC_MODEL_AUDIO };
-enum stc_mlp_kind { STC_MLP_GELU, STC_MLP_RELU, STC_MLP_RELU2, STC_MLP_SWIGLU, STC_MLP_GEGLU };
-enum stc_norm_kind { STC_NORM_LAYERNORM, STC_NORM_RMSNORM };
-enum stc_pos_kind { STC_POS_LEARNED, STC_POS_ROTARY, STC_POS_ALIBI, STC_POS_RELATIVE, STC_POS_NONE };
+enum stc_model_kind {
+    STC_MODEL_DECODER,
+    STC_MODEL_ENCODER,
+    STC_MODEL_ENC_DEC,
+    STC_MODEL_VIT,
+    STC_MODEL_CNN,
+    STC_MODEL_AUDIO
+};
+enum stc_mlp_kind {
+    STC_MLP_GELU,
+    STC_MLP_RELU,
+    STC_MLP_RELU2,
+    STC_MLP_SWIGLU,
+    STC_MLP_GEGLU
+};
+enum stc_norm_kind { STC_NORM_LAYERNORM, STC_NORM_RMSNORM, STC_NORM_LAYERNORM_NO_BIAS };
+enum stc_pos_kind {
+    STC_POS_LEARNED,
+    STC_POS_ROTARY,
+    STC_POS_ALIBI,
+    STC_POS_RELATIVE,
+    STC_POS_NONE
+};
 
 struct stc_model {
     char name[64];
-    int32_t kind;          /* enum stc_model_kind */
-    int32_t n_layers;      /* decoder layers; encoder layers of an encoder(-decoder) */
-    int32_t dec_layers;    /* decoder layers of an encoder-decoder */
-    int32_t hidden, ffn, n_heads, n_kv_heads, head_dim; /* head_dim 0: hidden / n_heads */
+    int32_t kind;       /* enum stc_model_kind */
+    int32_t n_layers;   /* decoder layers; encoder layers of an encoder(-decoder) */
+    int32_t dec_layers; /* decoder layers of an encoder-decoder */
+    int32_t hidden, ffn, n_heads, n_kv_heads,
+        head_dim;           /* head_dim 0: hidden / n_heads */
     int32_t mlp, norm, pos; /* enums above */
-    int32_t vocab;         /* unpadded; padding is the stack's */
-    int32_t max_positions; /* learned positions; 0: seq_len */
-    int32_t tied_embeddings, qkv_bias, linear_bias, qk_norm, embed_norm; /* 0 or 1 */
-    int32_t window, window_every; /* sliding-window attention: size; 1 layer in n is full */
+    int32_t vocab;          /* unpadded; padding is the stack's */
+    int32_t max_positions;  /* learned positions; 0: seq_len */
+    int32_t tied_embeddings, qkv_bias, linear_bias,
+        embed_norm; /* 0 or 1; linear_bias: all but QKV */
+    int32_t
+        qk_norm; /* 0 none, 1 a weight per head dimension, 2 over the whole projection */
+    int32_t window,
+        window_every; /* sliding-window attention: size; 1 layer in n is full */
     /* multi-head latent attention (DeepSeek-V2 2405.04434 §2.1) */
     int32_t mla_q_rank, mla_kv_rank, mla_nope_dim, mla_rope_dim, mla_v_dim;
     /* experts */
-    int32_t n_experts, topk, expert_ffn, n_shared_experts, shared_ffn;
-    int32_t dense_layers;  /* first layers without experts */
-    int32_t moe_every;     /* 1: each later layer has experts; 2: every other, … */
-    int32_t mtp_layers;    /* multi-token prediction depth (DeepSeek-V3 2412.19437 §2.2) */
+    int32_t n_experts, topk, expert_ffn, n_shared_experts;
+    int32_t
+        shared_ffn; /* width of all shared experts together; 0: n_shared_experts * expert_ffn */
+    int32_t dense_layers; /* first layers without experts */
+    int32_t moe_every;    /* 1: each later layer has experts; 2: every other, … */
+    int32_t mtp_layers; /* multi-token prediction depth (DeepSeek-V3 2412.19437 §2.2) */
     int32_t n_token_types; /* BERT segments */
     int32_t heads_extra;   /* BERT pooler and prediction transform: 0 or 1 */
     int32_t image, patch, n_classes, channels; /* ViT, CNN */
-    char source[160];      /* where the figures were read */
+    int32_t
+        norms_per_layer; /* 0: two (three with cross-attention); GPT-J one, Gemma 2 four */
+    int32_t router_bias; /* a bias an expert that counts as a parameter (DeepSeek-V3) */
+    int32_t shared_gate; /* a gate of one column on the shared experts (Qwen1.5-MoE) */
+    int32_t head_bias;   /* output head with a bias a token (GPT-J) */
+    int32_t
+        rel_buckets; /* relative positions: a table of buckets x heads per stack (T5) */
+    int32_t gen_hidden, gen_ffn,
+        gen_heads; /* ELECTRA: the generator that runs before, as deep as the model */
+    char source[160]; /* where the figures were read */
 };
 
-enum stc_err stc_model_check(const struct stc_model *m, struct stc_diag *diag) STC_MUST_USE;
+enum stc_err stc_model_check(const struct stc_model *m,
+                             struct stc_diag *diag) STC_MUST_USE;
 
 int32_t stc_model_head_dim(const struct stc_model *m);
-int stc_model_gated(const struct stc_model *m);           /* MLP with two input products */
+int stc_model_gated(const struct stc_model *m); /* MLP with two input products */
 int stc_model_layer_is_moe(const struct stc_model *m, int32_t layer);
-int32_t stc_model_total_layers(const struct stc_model *m); /* n_layers + dec_layers + mtp */
+int32_t stc_model_total_layers(
+    const struct stc_model *m); /* n_layers + dec_layers + mtp */
 
-/* Parameters: exact, as the publisher counts them (vocab unpadded). */
+/* Parameters: exact, as the publisher counts them (vocab unpadded; the layers of
+ * multi-token prediction apart). */
 double stc_model_params(const struct stc_model *m);
-double stc_model_params_active(const struct stc_model *m); /* per token, of expert models */
-double stc_model_embedding_params(const struct stc_model *m);     /* token + position + type tables */
+double stc_model_mtp_params(const struct stc_model *m);
+double stc_model_params_active(
+    const struct stc_model *m); /* per token, of expert models */
+double stc_model_embedding_params(
+    const struct stc_model *m); /* token + position + type tables */
 double stc_model_layer_params(const struct stc_model *m, int32_t layer);
-double stc_model_layer_expert_params(const struct stc_model *m, int32_t layer); /* the routed experts' part */
+double stc_model_layer_expert_params(const struct stc_model *m,
+                                     int32_t layer); /* the routed experts' part */
+double stc_model_attention_params(
+    const struct stc_model *m); /* of one layer: projections, their biases and norms */
+double stc_model_norm_params(const struct stc_model *m, double width); /* one norm */
+double stc_model_head_params(
+    const struct stc_model *m); /* final norm, untied output, task heads */
+int32_t stc_model_shared_ffn(const struct stc_model *m);
+int stc_model_layer_is_decoder(const struct stc_model *m,
+                               int32_t layer); /* has cross-attention (T5) */
+int stc_model_layer_window(const struct stc_model *m,
+                           int32_t layer); /* window size, 0: full attention */
+int stc_model_qk_dim(const struct stc_model *
+                         m); /* head sizes of scores and of values: equal but for MLA */
+int stc_model_v_dim(const struct stc_model *m);
+int stc_model_causal(const struct stc_model *m, int32_t layer);
 
 /* FLOPs conventions, each named in reports. Of one step of `tokens` tokens in
  * sequences of seq_len. No recompute. */
 enum stc_flop_convention {
-    STC_FLOP_MODEL,        /* forward + 2x backward, all products, attention counted full (not halved for causal) + logits */
+    STC_FLOP_MODEL, /* forward + 2x backward, all products, attention counted full (not halved for causal) + logits */
     STC_FLOP_MODEL_CAUSAL, /* the same with causal attention halved */
     STC_FLOP_6N,           /* 6 * parameters * tokens */
-    STC_FLOP_MEGATRON      /* Narayanan eq. 3: 96 B s l h^2 (1 + s/6h + V/16lh), full recompute counted */
+    STC_FLOP_MEGATRON /* Narayanan eq. 3: 96 B s l h^2 (1 + s/6h + V/16lh), full recompute counted */
 };
-double stc_model_flop(const struct stc_model *m, enum stc_flop_convention c, double tokens, double seq_len);
+double stc_model_flop(const struct stc_model *m, enum stc_flop_convention c,
+                      double tokens, double seq_len);
 
 /* The catalogue: models/data (name -> model), a user's file of the same name wins. */
-struct stc_arena;
-enum stc_err stc_model_find(const char *name, struct stc_model *out, struct stc_diag *diag) STC_MUST_USE;
+struct stc_node;
+struct stc_bind_table;
+enum stc_err stc_model_find(const char *name, struct stc_model *out,
+                            struct stc_diag *diag) STC_MUST_USE;
 int stc_model_catalogue_n(void);
-const char *stc_model_catalogue_name(int i);
+/* Copies the i-th name; returns buf, NULL past the end. */
+const char *stc_model_catalogue_name(int i, char *buf, size_t size);
+/* A model written out in a document, `like` and the catalogue's keys. */
+enum stc_err stc_model_from_node(const struct stc_node *map, const char *name,
+                                 struct stc_model *out,
+                                 struct stc_diag *diag) STC_MUST_USE;
+const struct stc_bind_table *stc_model_keys(void); /* keys of an entry: help, checks */
 
 #endif

@@ -18,8 +18,8 @@
 #ifndef STC_MODELS_OP_H
 #define STC_MODELS_OP_H
 
-#include "sim/base/dtype.h"
 #include "models/layout.h"
+#include "sim/base/dtype.h"
 #include <stdint.h>
 
 enum stc_op_id {
@@ -30,11 +30,11 @@ enum stc_op_id {
 };
 
 enum stc_op_kind {
-    STC_OP_GEMM,     /* shape.gemm */
-    STC_OP_ATTENTION,/* shape.attn: one fused kernel */
-    STC_OP_MEMBOUND, /* shape.mem: time follows bytes and launches */
-    STC_OP_GROUPED,  /* shape.moe: grouped products of the local experts */
-    STC_OP_COLL,     /* shape.coll */
+    STC_OP_GEMM,      /* shape.gemm */
+    STC_OP_ATTENTION, /* shape.attn: one fused kernel */
+    STC_OP_MEMBOUND,  /* shape.mem: time follows bytes and launches */
+    STC_OP_GROUPED,   /* shape.moe: grouped products of the local experts */
+    STC_OP_COLL,      /* shape.coll */
 };
 
 enum stc_pass {
@@ -48,43 +48,65 @@ enum stc_pass {
 
 /* What a memory-bound kernel does: one efficiency each in the cost model. */
 enum stc_mem_op {
-    STC_MEMOP_COPY, STC_MEMOP_NORM_FWD, STC_MEMOP_NORM_BWD, STC_MEMOP_ELEMENTWISE,
-    STC_MEMOP_ACTIVATION, STC_MEMOP_DROPOUT_ADD, STC_MEMOP_SOFTMAX, STC_MEMOP_ROTARY,
-    STC_MEMOP_XENT, STC_MEMOP_EMBED_FWD, STC_MEMOP_EMBED_BWD, STC_MEMOP_CAST,
-    STC_MEMOP_OPTIMIZER, STC_MEMOP_REDUCE, STC_MEMOP_PERMUTE, STC_MEMOP_COUNT
+    STC_MEMOP_COPY,
+    STC_MEMOP_NORM_FWD,
+    STC_MEMOP_NORM_BWD,
+    STC_MEMOP_ELEMENTWISE,
+    STC_MEMOP_ACTIVATION,
+    STC_MEMOP_DROPOUT_ADD,
+    STC_MEMOP_SOFTMAX,
+    STC_MEMOP_ROTARY,
+    STC_MEMOP_XENT,
+    STC_MEMOP_EMBED_FWD,
+    STC_MEMOP_EMBED_BWD,
+    STC_MEMOP_CAST,
+    STC_MEMOP_OPTIMIZER,
+    STC_MEMOP_REDUCE,
+    STC_MEMOP_PERMUTE,
+    STC_MEMOP_COUNT
 };
 
-struct stc_shape_gemm { int64_t m, n, k; int32_t batch; /* C[m,n] += A[m,k] B[k,n], batch times */ };
+struct stc_shape_gemm {
+    int64_t m, n, k;
+    int32_t batch; /* C[m,n] += A[m,k] B[k,n], batch times */
+};
 struct stc_shape_attn {
     int32_t batch, q_len, kv_len, heads, kv_heads, head_dim, head_dim_v;
-    int32_t window;      /* 0: all */
+    int32_t window; /* 0: all */
     uint8_t causal, backward;
 };
-struct stc_shape_mem { uint8_t op; /* enum stc_mem_op */ };
+struct stc_shape_mem {
+    uint8_t op; /* enum stc_mem_op */
+};
 struct stc_shape_moe {
-    int64_t tokens;      /* routed tokens x top-k that reach this rank, mean over ranks */
+    int64_t tokens; /* routed tokens x top-k that reach this rank, mean over ranks */
     int32_t local_experts, experts, topk, ep, etp;
-    int64_t n, k;        /* per expert: [tokens_e, k] x [k, n] */
-    double imbalance;    /* busiest rank's load / mean, >= 1 */
+    int64_t n, k;     /* per expert: [tokens_e, k] x [k, n] */
+    double imbalance; /* busiest rank's load / mean, >= 1 */
 };
 struct stc_shape_coll {
-    uint8_t coll;        /* enum stc_coll of kernels/coll.h: same order, see stc_comm_kind */
-    uint8_t axis;        /* enum stc_axis: which group of the layout */
-    uint8_t overlap;     /* enum stc_overlap */
-    double bytes;        /* the buffer as nccl-tests counts it */
+    uint8_t coll; /* enum stc_coll of kernels/coll.h: same order, see stc_comm_kind */
+    uint8_t axis; /* enum stc_axis: which group of the layout */
+    uint8_t overlap; /* enum stc_overlap */
+    double bytes;    /* the buffer as nccl-tests counts it */
 };
 
 /* The collectives an operator list may contain; ORDER is kernels/coll.h's. */
 enum stc_comm_kind {
-    STC_COMM_ALL_REDUCE, STC_COMM_ALL_GATHER, STC_COMM_REDUCE_SCATTER, STC_COMM_ALL_TO_ALL,
-    STC_COMM_BROADCAST, STC_COMM_REDUCE, STC_COMM_SEND_RECV
+    STC_COMM_ALL_REDUCE,
+    STC_COMM_ALL_GATHER,
+    STC_COMM_REDUCE_SCATTER,
+    STC_COMM_ALL_TO_ALL,
+    STC_COMM_BROADCAST,
+    STC_COMM_REDUCE,
+    STC_COMM_SEND_RECV
 };
 
 /* How a collective in the list relates to the compute around it. */
 enum stc_overlap {
-    STC_OVERLAP_NONE,  /* in the compute stream's way: everything waits */
-    STC_OVERLAP_NEXT,  /* runs beside the next GEMM in the list (async, split rings) */
-    STC_OVERLAP_PREV,  /* runs beside the GEMM before it (pipelined reduce-scatter) */
+    STC_OVERLAP_NONE, /* in the compute stream's way: everything waits */
+    STC_OVERLAP_NEXT, /* runs beside the next GEMM in the list (async, split rings) */
+    STC_OVERLAP_PREV, /* runs beside the GEMM before it (pipelined reduce-scatter) */
 };
 
 struct stc_op {
@@ -101,9 +123,9 @@ struct stc_op {
         struct stc_shape_moe moe;
         struct stc_shape_coll coll;
     } shape;
-    double flop;         /* arithmetic actually done */
+    double flop; /* arithmetic actually done */
     double read_bytes, write_bytes;
-    double keep_bytes;   /* activation alive from here to its backward */
+    double keep_bytes; /* activation alive from here to its backward */
 };
 
 struct stc_ops { /* a list; ops live in an arena */

@@ -21,7 +21,7 @@
 enum stc_item_kind { STC_ITEM_F, STC_ITEM_B, STC_ITEM_W };
 
 struct stc_item {
-    uint8_t kind;   /* enum stc_item_kind */
+    uint8_t kind; /* enum stc_item_kind */
     uint8_t chunk;
     uint16_t pad;
     int32_t micro;
@@ -30,13 +30,16 @@ struct stc_item {
 struct stc_schedule { /* of one stage */
     struct stc_item *items;
     int32_t n;
-    int32_t in_flight; /* most (micro, chunk) forwards whose backward has not run: chunk-granular */
+    int32_t
+        in_flight; /* most (micro, chunk) forwards whose backward has not run: chunk-granular */
 };
 
 /* The list of `stage`. INFEASIBLE with a sentence when the schedule cannot be
  * laid out (interleaved needs n_micro % pp == 0, …). */
-STC_MUST_USE enum stc_err stc_schedule_build(struct stc_arena *a, const struct stc_layout *l, int32_t stage,
-                                             struct stc_schedule *out, struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_schedule_build(struct stc_arena *a,
+                                             const struct stc_layout *l, int32_t stage,
+                                             struct stc_schedule *out,
+                                             struct stc_diag *diag);
 
 /* Does the set of pp lists finish? `all` has pp entries. For assert, tests. */
 int stc_schedule_sane(const struct stc_layout *l, const struct stc_schedule *all);

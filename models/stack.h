@@ -16,6 +16,7 @@
 
 #include "models/op.h"
 #include "sim/base/err.h"
+#include <stddef.h>
 
 enum { STC_STACK_MAX_FUSIONS = 32 };
 
@@ -26,59 +27,87 @@ struct stc_stack {
 
     /* fusions: operators that cost no kernel of their own (their bytes vanish) */
     int32_t n_fused;
-    uint8_t fused[STC_STACK_MAX_FUSIONS];  /* enum stc_op_id */
+    uint8_t fused[STC_STACK_MAX_FUSIONS]; /* enum stc_op_id */
     int32_t bias_gelu_fused, masked_softmax_fused, unfused_dropout_mask_bytes;
-    int32_t fused_xent;          /* cross-entropy without an fp32 copy of the logits */
-    int32_t wgrad_accum_fused;   /* gradient accumulated inside the wgrad product */
-    int32_t multi_tensor_optim;  /* one fused optimizer kernel over buckets */
-    int32_t elementwise_passes;  /* extra HBM passes of eager element-wise code, 0: none */
+    int32_t fused_xent;         /* cross-entropy without an fp32 copy of the logits */
+    int32_t wgrad_accum_fused;  /* gradient accumulated inside the wgrad product */
+    int32_t multi_tensor_optim; /* one fused optimizer kernel over buckets */
+    int32_t
+        masked_head_gather; /* BERT: only the masked tokens reach the vocabulary product */
+    int32_t
+        selective_ops; /* selective recompute is per operator (torchtitan): every other product and the
+                                    attention's output are kept, all else is recomputed; 0: the attention core */
+    int32_t
+        elementwise_passes; /* extra HBM passes of eager element-wise code, 0: none */
 
     /* parallelism defaults when the scenario is silent */
     int32_t default_shard;        /* enum stc_sharding */
     int32_t default_seq_parallel; /* with tp > 1 */
-    int32_t default_vp;           /* interleaved when pp > 1: chunks a stage; 0: as many as layers allow; 1: no */
-    int32_t default_recompute;    /* enum stc_recompute */
+    int32_t
+        default_vp; /* interleaved when pp > 1: chunks a stage; 0: as many as layers allow; 1: no */
+    int32_t default_recompute; /* enum stc_recompute */
     int32_t default_flash;
     int32_t default_dropout;
-    int32_t vocab_pad_multiple;   /* padded to this times tp */
+    int32_t vocab_pad_multiple; /* padded to this times tp */
 
     /* overlap */
     int32_t overlap_grad_reduce;  /* gradient buckets beside the last backward */
     int32_t overlap_param_gather; /* zero-1 gathers beside the next forward */
     int32_t overlap_p2p;          /* pipeline send/recv beside compute */
-    int32_t overlap_tp;           /* enum stc_overlap of tensor-parallel collectives */
-    int32_t overlap_moe;          /* dispatch/combine beside other compute */
-    int32_t p2p_scatter_gather;   /* 1: activations cross nodes cut by tp, gathered inside (2104.04473 §4.1) */
-    int32_t zero1_broadcast;      /* parameters return by per-rank broadcasts, not one all-gather */
-    int32_t reduce_whole_grads;   /* zero-1 that all-reduces gradients instead of reduce-scatter */
-    double bucket_bytes;          /* gradient bucket */
-    int32_t prefetch_layers;      /* FSDP units gathered ahead */
-    int32_t moe_deepep;           /* a token once per destination node */
+    int32_t
+        overlap_tp; /* tensor-parallel collectives: 0 in the way; 1 the backward's ride beside dgrad and
+                                     wgrad; 2 also the forward's, cut into rings beside their products */
+    int32_t overlap_moe; /* dispatch/combine beside other compute */
+    int32_t
+        p2p_scatter_gather; /* 1: activations cross nodes cut by tp, gathered inside (2104.04473 §4.1) */
+    int32_t
+        zero1_broadcast; /* parameters return by per-rank broadcasts, not one all-gather */
+    int32_t
+        reduce_whole_grads; /* zero-1 that all-reduces gradients instead of reduce-scatter */
+    double bucket_bytes;     /* gradient bucket */
+    int32_t prefetch_layers; /* FSDP units gathered ahead */
+    int32_t moe_deepep;      /* a token once per destination node */
+    int32_t
+        reduce_every_micro; /* ZeRO-2/3, FSDP: gradients are scattered at every micro-batch, not only the last */
+    int32_t
+        flash2; /* fused attention is FlashAttention-2 or older: no Hopper or Blackwell path */
 
     /* what is kept in which precision: bytes a parameter */
-    double param_bytes, grad_bytes, main_param_bytes, optim_state_bytes; /* of 16-bit training */
-    double grad_reduce_bytes;     /* a parameter on the wire */
-    double param_gather_bytes;    /* a parameter on the wire, zero-1 and FSDP */
-    int32_t fp8_weight_cache;     /* fp8 copies of the weights are kept */
+    double param_bytes, grad_bytes, main_param_bytes,
+        optim_state_bytes;     /* of 16-bit training */
+    double grad_reduce_bytes;  /* a parameter on the wire */
+    double param_gather_bytes; /* a parameter on the wire, zero-1 and FSDP */
+    int32_t
+        logits_bytes; /* bytes a logit at the peak of 16-bit training: the copies that stand together */
+    int32_t
+        fp8_saves_quantized; /* 8-bit training keeps the inputs of products in 8 bits */
+    int32_t
+        fp32_grads_by_dtype; /* bf16 gradients are also kept in fp32, unsharded; fp16 ones not (DeepSpeed) */
+    int32_t fp8_weight_cache; /* fp8 copies of the weights are kept */
 
     /* host */
-    double host_s_per_launch;     /* fitted: CPU seconds to enqueue one kernel */
-    double host_s_per_step;       /* fitted: data, logging, optimizer bookkeeping */
+    double host_s_per_launch; /* fitted: CPU seconds to enqueue one kernel */
+    double host_s_per_step;   /* fitted: data, logging, optimizer bookkeeping */
     int32_t default_cuda_graphs;
 
     /* memory */
-    double framework_bytes;       /* fitted: what the framework holds beside the model */
-    double allocator_slack_frac;  /* fitted: reserved / allocated - 1 */
-    double context_bytes;         /* CUDA context and NCCL, seen by nvidia-smi */
+    double framework_bytes;      /* fitted: what the framework holds beside the model */
+    double allocator_slack_frac; /* fitted: reserved / allocated - 1 */
+    double context_bytes;        /* CUDA context and NCCL, seen by nvidia-smi */
 
     char nccl_version[16];
 };
 
 /* The stack of a name, or of (framework, year) as run tables name them. */
-enum stc_err stc_stack_find(const char *name, struct stc_stack *out, struct stc_diag *diag) STC_MUST_USE;
-enum stc_err stc_stack_for(const char *framework, int year, struct stc_stack *out, struct stc_diag *diag) STC_MUST_USE;
+enum stc_err stc_stack_find(const char *name, struct stc_stack *out,
+                            struct stc_diag *diag) STC_MUST_USE;
+enum stc_err stc_stack_for(const char *framework, int year, struct stc_stack *out,
+                           struct stc_diag *diag) STC_MUST_USE;
 int stc_stack_catalogue_n(void);
-const char *stc_stack_catalogue_name(int i);
+/* Copies the i-th name; returns buf, NULL past the end. */
+const char *stc_stack_catalogue_name(int i, char *buf, size_t size);
+struct stc_bind_table;
+const struct stc_bind_table *stc_stack_keys(void);
 int stc_stack_fuses(const struct stc_stack *s, enum stc_op_id id);
 
 #endif

@@ -12,22 +12,22 @@
 enum stc_optimizer { STC_OPT_ADAM, STC_OPT_LAMB, STC_OPT_ADAFACTOR, STC_OPT_SGD };
 
 struct stc_train {
-    int32_t seq_len;       /* tokens a sample (encoder side of an encoder-decoder) */
-    int32_t dec_seq_len;   /* decoder side; 0: seq_len */
-    int32_t global_batch;  /* samples a step */
-    int32_t precision;     /* enum stc_dtype: what the big products run in */
-    int32_t optimizer;     /* enum stc_optimizer */
-    int32_t flash;         /* 1: fused attention, 0: scores in memory */
-    int32_t async_tp;      /* tensor-parallel collectives ride beside their products */
-    int32_t compile;       /* torch.compile: element-wise operators fused */
+    int32_t seq_len;      /* tokens a sample (encoder side of an encoder-decoder) */
+    int32_t dec_seq_len;  /* decoder side; 0: seq_len */
+    int32_t global_batch; /* samples a step */
+    int32_t precision;    /* enum stc_dtype: what the big products run in */
+    int32_t optimizer;    /* enum stc_optimizer */
+    int32_t flash;        /* 1: fused attention, 0: scores in memory */
+    int32_t async_tp;     /* tensor-parallel collectives ride beside their products */
+    int32_t compile;      /* torch.compile: element-wise operators fused */
     int32_t cuda_graphs;
-    int32_t dropout;       /* 1: dropout layers are there */
+    int32_t dropout;          /* 1: dropout layers are there */
     int32_t routing_balanced; /* experts: 1 forced balance, 0 learned */
     int32_t fp16_loss_scaling;
-    int32_t lora_rank;     /* 0: all weights train */
-    int32_t frozen;        /* 1: with lora_rank: base weights frozen */
-    int32_t offload;       /* 0 none, 1 optimizer to CPU, 2 optimizer and parameters */
-    double moe_imbalance;  /* busiest rank's tokens / mean; 0: the stack's */
+    int32_t lora_rank;    /* 0: all weights train */
+    int32_t frozen;       /* 1: with lora_rank: base weights frozen */
+    int32_t offload;      /* 0 none, 1 optimizer to CPU, 2 optimizer and parameters */
+    double moe_imbalance; /* busiest rank's tokens / mean; 0: the stack's */
     double moe_capacity_factor; /* 0: dropless */
 };
 

@@ -1,0 +1,151 @@
+/* The other half of a layer: one MLP, or experts. */
+#include "models/build_int.h"
+
+/* Activation between two products: read what FC1 wrote, write FC2's input. */
+static void activation(struct stc_nodes *s, enum stc_op_id id, double tokens,
+                       double width)
+{
+    const struct stc_model *m = s->b->model;
+    int gated = stc_model_gated(m),
+        fused = s->b->train->compile || s->b->stack->bias_gelu_fused;
+    double out = tokens * width * s->elem, in = out * (gated ? 2 : 1);
+    double extra =
+        fused
+            ? 0
+            : out *
+                  (1 +
+                   s->eager_passes); /* bias, gate or the pieces of gelu by themselves */
+    struct stc_bnode *n =
+        stc_node_mem(s, id, STC_MEMOP_ACTIVATION, in + extra, out + extra);
+    n->op.n_launches = (uint16_t)(fused ? 1 : 2 + s->eager_passes);
+    n->op.keep_bytes =
+        in + (fused || !gated ? 0 : out); /* eager silu(x)*y also keeps silu(x) */
+    stc_node_bwd(n, STC_MEMOP_ACTIVATION, in + out + extra, in + extra,
+                 fused ? 1 : 2 + s->eager_passes);
+}
+
+static void dense(struct stc_nodes *s, enum stc_op_id fc1, enum stc_op_id act,
+                  enum stc_op_id fc2, double ffn, int keep_input)
+{
+    const struct stc_model *m = s->b->model;
+    double h = m->hidden, f = ffn / s->tp;
+    struct stc_bnode *n =
+        stc_node_gemm(s, fc1, s->tokens, f * (stc_model_gated(m) ? 2 : 1), h);
+    n->op.keep_bytes = keep_input ? s->sp_tokens * h * s->saved : 0;
+    n->tp = STC_TP_COLUMN;
+    n->bias = (uint8_t)(m->linear_bias != 0);
+    activation(s, act, s->tokens, f);
+    n = stc_node_gemm(s, fc2, s->tokens, h, f);
+    n->op.keep_bytes = s->tokens * f * s->saved;
+    n->tp = STC_TP_ROW;
+    n->bias = (uint8_t)(m->linear_bias != 0);
+}
+
+void stc_nodes_mlp(struct stc_nodes *s)
+{
+    if (s->b->model->norms_per_layer != 1) {
+        stc_nodes_norm(s, STC_OP_NORM_MLP, s->sp_tokens, s->b->model->hidden);
+    }
+    dense(s, STC_OP_FC1, STC_OP_ACT, STC_OP_FC2, s->b->model->ffn, 1);
+    if (s->b->model->norms_per_layer == 4) {
+        stc_nodes_norm(s, STC_OP_NORM_MLP, s->sp_tokens, s->b->model->hidden);
+    }
+    stc_nodes_residual(s, STC_OP_MLP_BIAS_DROPOUT_ADD);
+}
+
+/* Token copies that this rank's experts work on, in the mean. Ranks of one
+ * expert-tensor group see each other's tokens. */
+static double routed_tokens(const struct stc_nodes *s)
+{
+    const struct stc_model *m = s->b->model;
+    double cap = s->b->train->moe_capacity_factor,
+           copies = s->sp_tokens * m->topk * s->b->layout->etp;
+    return cap > 0 && cap < 1 ? copies * cap : copies;
+}
+
+static void exchange(struct stc_nodes *s, enum stc_op_id id, double bytes)
+{
+    if (s->b->layout->ep <= 1) {
+        return;
+    }
+    struct stc_bnode *n = stc_node_coll(s, id, STC_COMM_ALL_TO_ALL, STC_AXIS_EP, bytes,
+                                        STC_COMM_ALL_TO_ALL, bytes);
+    n->op.shape.coll.overlap =
+        s->b->stack->overlap_moe ? STC_OVERLAP_NEXT : STC_OVERLAP_NONE;
+}
+
+static void expert_tp(struct stc_nodes *s, int gather, double tokens)
+{
+    int32_t etp = s->b->layout->etp;
+    double bytes = tokens * s->b->model->hidden * s->elem;
+    if (etp <= 1) {
+        return;
+    }
+    stc_node_coll(s, gather ? STC_OP_TP_ALL_GATHER : STC_OP_TP_REDUCE_SCATTER,
+                  gather ? STC_COMM_ALL_GATHER : STC_COMM_REDUCE_SCATTER, STC_AXIS_ETP,
+                  bytes, gather ? STC_COMM_REDUCE_SCATTER : STC_COMM_ALL_GATHER, bytes);
+}
+
+static void router(struct stc_nodes *s)
+{
+    const struct stc_model *m = s->b->model;
+    double t = s->sp_tokens, experts = m->n_experts;
+    struct stc_bnode *n = stc_node_gemm(s, STC_OP_ROUTER, t, experts, m->hidden);
+    n->op.dtype = (uint8_t)s->act_dtype; /* kept out of 8-bit recipes */
+    n->lora = 0;
+    n->op.keep_bytes = t * m->hidden * s->elem + t * experts * 4.0;
+    n->op.n_launches =
+        8; /* cast, product, softmax or sigmoid, bias, top-k, normalise, counts */
+    n->bwd_launches = 6;
+}
+
+void stc_nodes_moe(struct stc_nodes *s)
+{
+    const struct stc_model *m = s->b->model;
+    double h = m->hidden, e = s->elem, t = s->sp_tokens, copies = t * m->topk,
+           work = routed_tokens(s);
+    double f = (double)m->expert_ffn / s->b->layout->etp;
+    int gated = stc_model_gated(m);
+    stc_nodes_norm(s, STC_OP_NORM_MLP, t, h);
+    router(s);
+    if (stc_model_shared_ffn(m) > 0) {
+        dense(s, STC_OP_SHARED_FC1, STC_OP_SHARED_ACT, STC_OP_SHARED_FC2,
+              stc_model_shared_ffn(m), 0);
+    }
+    struct stc_bnode *n = stc_node_mem(s, STC_OP_MOE_PERMUTE, STC_MEMOP_PERMUTE,
+                                       copies * h * e, copies * h * e);
+    n->op.n_launches = 3;
+    n->bwd_launches = 2;
+    exchange(s, STC_OP_MOE_DISPATCH, copies * h * e);
+    expert_tp(s, 1, work);
+    n = stc_node_grouped(s, STC_OP_MOE_FC1, work, f * (gated ? 2 : 1), h);
+    n->op.keep_bytes = work * h * s->saved;
+    double out = work * f * e, in = out * (gated ? 2 : 1);
+    n = stc_node_mem(s, STC_OP_MOE_ACT, STC_MEMOP_ACTIVATION, in, out);
+    n->op.keep_bytes = in;
+    stc_node_bwd(n, STC_MEMOP_ACTIVATION, in + out, in, 1);
+    n = stc_node_grouped(s, STC_OP_MOE_FC2, work, h, f);
+    n->op.keep_bytes = work * f * s->saved;
+    expert_tp(s, 0, work);
+    exchange(s, STC_OP_MOE_COMBINE, copies * h * e);
+    n = stc_node_mem(s, STC_OP_MOE_UNPERMUTE, STC_MEMOP_PERMUTE, copies * h * e,
+                     t * h * e);
+    n->op.n_launches = 2;
+    /* the weighting by the router's probability needs the experts' outputs */
+    n->op.keep_bytes = copies * h * e;
+    stc_node_bwd(n, STC_MEMOP_PERMUTE, (copies + t) * h * e, copies * h * e, 2);
+    stc_nodes_residual(s, STC_OP_MLP_BIAS_DROPOUT_ADD);
+}
+
+void stc_nodes_layer(struct stc_nodes *s)
+{
+    stc_nodes_attention(s, 0);
+    if (stc_model_layer_is_decoder(s->b->model, s->layer)) {
+        stc_nodes_attention(s, 1);
+    }
+    if (stc_model_layer_is_moe(s->b->model, s->layer)) {
+        stc_nodes_moe(s);
+    } else {
+        stc_nodes_mlp(s);
+    }
+}

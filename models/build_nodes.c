@@ -1,0 +1,186 @@
+#include "models/build_int.h"
+
+#include <assert.h>
+#include <string.h>
+
+double stc_build_elem_bytes(const struct stc_build *b)
+{
+    int32_t p = b->train->precision;
+    return p == STC_DTYPE_FP32 || p == STC_DTYPE_TF32 ? 4.0 : 2.0;
+}
+
+enum stc_dtype stc_build_act_dtype(const struct stc_build *b)
+{
+    switch (b->train->precision) {
+    case STC_DTYPE_FP32:
+    case STC_DTYPE_TF32:
+    case STC_DTYPE_FP16:
+    case STC_DTYPE_BF16: return (enum stc_dtype)b->train->precision;
+    default: return STC_DTYPE_BF16; /* 8- and 4-bit recipes keep 16-bit activations */
+    }
+}
+
+double stc_build_saved_bytes(const struct stc_build *b)
+{
+    const struct stc_dtype_info *d =
+        stc_dtype_info((enum stc_dtype)b->train->precision);
+    int small = d->math == STC_MATH_FP8 || d->math == STC_MATH_FP4;
+    return small && b->stack->fp8_saves_quantized ? d->act_bytes
+                                                  : stc_build_elem_bytes(b);
+}
+
+int stc_build_sp(const struct stc_build *b)
+{
+    return b->layout->seq_parallel && b->layout->tp > 1;
+}
+
+int32_t stc_build_seq(const struct stc_build *b, int32_t layer)
+{
+    const struct stc_model *m = b->model;
+    if (m->kind == STC_MODEL_VIT) {
+        return (m->image / m->patch) * (m->image / m->patch) + 1;
+    }
+    int dec = stc_model_layer_is_decoder(m, layer);
+    return dec && b->train->dec_seq_len > 0 ? b->train->dec_seq_len : b->train->seq_len;
+}
+
+double stc_build_imbalance(const struct stc_build *b)
+{
+    if (b->train->moe_imbalance >= 1) {
+        return b->train->moe_imbalance;
+    }
+    if (b->train->routing_balanced || b->layout->ep <= 1) {
+        return 1.0;
+    }
+    /* learned routing with an auxiliary loss; a capacity factor caps the busiest */
+    double cap = b->train->moe_capacity_factor;
+    return cap > 0 && cap < 1.3 ? (cap > 1 ? cap : 1.0) : 1.3;
+}
+
+void stc_nodes_init(struct stc_nodes *s, const struct stc_build *b, int32_t layer)
+{
+    memset(s, 0, sizeof *s);
+    s->b = b;
+    s->layer = layer;
+    s->tp = b->layout->tp;
+    s->tokens =
+        (double)b->layout->micro_batch * stc_build_seq(b, layer) / b->layout->cp;
+    s->sp_tokens = stc_build_sp(b) ? s->tokens / s->tp : s->tokens;
+    s->elem = stc_build_elem_bytes(b);
+    s->saved = stc_build_saved_bytes(b);
+    s->act_dtype = stc_build_act_dtype(b);
+    s->gemm_dtype = (enum stc_dtype)b->train->precision;
+    s->eager_passes = b->train->compile ? 0 : b->stack->elementwise_passes;
+}
+
+static struct stc_bnode *add(struct stc_nodes *s, enum stc_op_kind kind,
+                             enum stc_op_id id)
+{
+    assert(s->n < STC_NODE_MAX);
+    struct stc_bnode *n = &s->node[s->n++];
+    memset(n, 0, sizeof *n);
+    n->op.kind = (uint8_t)kind;
+    n->op.id = (uint8_t)id;
+    n->op.pass = STC_PASS_FWD;
+    n->op.dtype = (uint8_t)s->act_dtype;
+    n->op.n_launches = 1;
+    n->op.graphed = (uint8_t)(s->b->train->cuda_graphs != 0);
+    n->bwd_launches = 1;
+    return n;
+}
+
+struct stc_bnode *stc_node_gemm(struct stc_nodes *s, enum stc_op_id id, double m,
+                                double n, double k)
+{
+    struct stc_bnode *g = add(s, STC_OP_GEMM, id);
+    g->op.shape.gemm = (struct stc_shape_gemm){
+        .m = (int64_t)m, .n = (int64_t)n, .k = (int64_t)k, .batch = 1};
+    g->op.flop = 2.0 * m * n * k;
+    g->weights = 1;
+    g->lora = 1;
+    g->tp_axis = STC_AXIS_TP;
+    g->sp = (uint8_t)stc_build_sp(s->b);
+    return g;
+}
+
+struct stc_bnode *stc_node_batched(struct stc_nodes *s, enum stc_op_id id, double batch,
+                                   double m, double n, double k)
+{
+    struct stc_bnode *g = add(s, STC_OP_GEMM, id);
+    g->op.shape.gemm = (struct stc_shape_gemm){
+        .m = (int64_t)m, .n = (int64_t)n, .k = (int64_t)k, .batch = (int32_t)batch};
+    g->op.flop = 2.0 * batch * m * n * k;
+    return g;
+}
+
+struct stc_bnode *stc_node_grouped(struct stc_nodes *s, enum stc_op_id id,
+                                   double tokens, double n, double k)
+{
+    const struct stc_layout *l = s->b->layout;
+    const struct stc_model *m = s->b->model;
+    struct stc_bnode *g = add(s, STC_OP_GROUPED, id);
+    g->op.dtype = (uint8_t)s->gemm_dtype;
+    g->op.shape.moe = (struct stc_shape_moe){.tokens = (int64_t)tokens,
+                                             .local_experts = m->n_experts / l->ep,
+                                             .experts = m->n_experts,
+                                             .topk = m->topk,
+                                             .ep = l->ep,
+                                             .etp = l->etp,
+                                             .n = (int64_t)n,
+                                             .k = (int64_t)k,
+                                             .imbalance = stc_build_imbalance(s->b)};
+    g->op.flop = 2.0 * tokens * n * k;
+    g->weights = 1;
+    g->tp_axis = STC_AXIS_ETP;
+    g->sp = 1;
+    return g;
+}
+
+struct stc_bnode *stc_node_mem(struct stc_nodes *s, enum stc_op_id id,
+                               enum stc_mem_op op, double read, double write)
+{
+    struct stc_bnode *n = add(s, STC_OP_MEMBOUND, id);
+    n->op.shape.mem.op = (uint8_t)op;
+    n->op.read_bytes = read;
+    n->op.write_bytes = write;
+    n->bwd_op = (uint8_t)op;
+    n->bread = read;
+    n->bwrite = write;
+    return n;
+}
+
+void stc_node_bwd(struct stc_bnode *n, enum stc_mem_op op, double read, double write,
+                  int launches)
+{
+    n->bwd_op = (uint8_t)op;
+    n->bread = read;
+    n->bwrite = write;
+    n->bwd_launches = (uint16_t)launches;
+}
+
+struct stc_bnode *stc_node_coll(struct stc_nodes *s, enum stc_op_id id,
+                                enum stc_comm_kind kind, enum stc_axis axis,
+                                double bytes, enum stc_comm_kind bwd, double bwd_bytes)
+{
+    struct stc_bnode *n = add(s, STC_OP_COLL, id);
+    n->op.shape.coll = (struct stc_shape_coll){.coll = (uint8_t)kind,
+                                               .axis = (uint8_t)axis,
+                                               .overlap = STC_OVERLAP_NONE,
+                                               .bytes = bytes};
+    n->bwd_coll = (uint8_t)bwd;
+    n->bwd_coll_bytes = bwd_bytes;
+    return n;
+}
+
+/* A norm reads and writes its tensor; eager code (RMSNorm in separate torch
+ * operators) goes over it `eager_passes` times more, once per kernel. */
+void stc_nodes_norm(struct stc_nodes *s, enum stc_op_id id, double tokens, double width)
+{
+    double bytes = tokens * width * s->elem, more = s->eager_passes;
+    struct stc_bnode *n =
+        stc_node_mem(s, id, STC_MEMOP_NORM_FWD, bytes * (1 + more), bytes * (1 + more));
+    n->op.keep_bytes = bytes;
+    n->op.n_launches = (uint16_t)(1 + s->eager_passes * 2);
+    stc_node_bwd(n, STC_MEMOP_NORM_BWD, bytes * (2 + more), bytes * (1 + more),
+                 2 + s->eager_passes * 2);
+}

@@ -1,0 +1,247 @@
+#include "models/catalogue.h"
+
+#include "sim/base/embed.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static int skipped(char c)
+{
+    return c == '-' || c == '_' || c == '/' || c == ' ';
+}
+
+/* Compares the first n bytes of x with all of y. */
+static int same(const char *x, size_t n, const char *y)
+{
+    size_t i = 0;
+    for (;;) {
+        while (i < n && skipped(x[i])) {
+            i++;
+        }
+        while (skipped(*y)) {
+            y++;
+        }
+        if (i == n || !*y) {
+            return i == n && !*y;
+        }
+        if (tolower((unsigned char)x[i]) != tolower((unsigned char)*y)) {
+            return 0;
+        }
+        i++;
+        y++;
+    }
+}
+
+int stc_cat_same_name(const char *x, const char *y)
+{
+    return same(x, strlen(x), y);
+}
+
+/* A place in the walk over the files of a folder. */
+struct walk {
+    const char *folder;
+    int file;
+    const struct stc_embed *embed;
+    const char *at, *end;
+    int line;
+};
+
+static int next_file(struct walk *w)
+{
+    for (; (w->embed = stc_embed_at(w->file)) != NULL; w->file++) {
+        if (strncmp(w->embed->path, w->folder, strlen(w->folder)) == 0) {
+            w->at = (const char *)w->embed->data;
+            w->end = w->at + w->embed->size;
+            w->line = 1;
+            w->file++;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static const char *line_end(const char *at, const char *end)
+{
+    const char *nl = memchr(at, '\n', (size_t)(end - at));
+    return nl ? nl + 1 : end;
+}
+
+static int begins_entry(const char *at, const char *end)
+{
+    return at < end && *at != ' ' && *at != '#' && *at != '\n' && *at != '\r';
+}
+
+static void copy_name(char *out, const char *at, const char *end)
+{
+    size_t n = 0;
+    char quote = *at == '"' || *at == '\'' ? *at++ : 0;
+    while (at < end && *at != '\n' && *at != (quote ? quote : ':') &&
+           n + 1 < STC_NAME_BYTES) {
+        out[n++] = *at++;
+    }
+    out[n] = '\0';
+}
+
+static int next_entry(struct walk *w, struct stc_cat_entry *out)
+{
+    for (;;) {
+        while (w->embed && w->at < w->end && !begins_entry(w->at, w->end)) {
+            w->at = line_end(w->at, w->end);
+            w->line++;
+        }
+        if (w->embed && w->at < w->end) {
+            break;
+        }
+        if (!next_file(w)) {
+            return 0;
+        }
+    }
+    out->path = w->embed->path;
+    out->text = w->at;
+    out->line = w->line;
+    copy_name(out->name, w->at, w->end);
+    do {
+        w->at = line_end(w->at, w->end);
+        w->line++;
+    } while (w->at < w->end && !begins_entry(w->at, w->end));
+    out->len = (size_t)(w->at - out->text);
+    return 1;
+}
+
+int stc_cat_at(const char *folder, int i, struct stc_cat_entry *out)
+{
+    struct walk w = {.folder = folder};
+    int got = 0;
+    for (int k = 0; k <= i; k++) {
+        got = next_entry(&w, out);
+        if (!got) {
+            break;
+        }
+    }
+    return got;
+}
+
+int stc_cat_count(const char *folder)
+{
+    struct walk w = {.folder = folder};
+    struct stc_cat_entry e;
+    int n = 0;
+    while (next_entry(&w, &e)) {
+        n++;
+    }
+    return n;
+}
+
+/* Whether one of the names in "alias: [a, "b, c", d]" is the one sought. */
+static int has_alias(const struct stc_cat_entry *e, const char *name)
+{
+    static const char key[] = "alias: [";
+    const char *end = e->text + e->len, *at = e->text;
+    for (; at + sizeof key < end; at = line_end(at, end)) {
+        const char *p = at;
+        while (p < end && *p == ' ') {
+            p++;
+        }
+        if ((size_t)(end - p) < sizeof key || strncmp(p, key, sizeof key - 1) != 0) {
+            continue;
+        }
+        for (p += sizeof key - 1; p < end && *p != ']';) {
+            while (p < end && (*p == ' ' || *p == ',' || *p == '\n')) {
+                p++;
+            }
+            char stop = p < end && *p == '"' ? '"' : ',';
+            p += stop == '"';
+            const char *from = p;
+            while (p < end && *p != stop && (stop == '"' || *p != ']')) {
+                p++;
+            }
+            if (same(from, (size_t)(p - from), name)) {
+                return 1;
+            }
+            p += stop == '"' && p < end;
+        }
+    }
+    return 0;
+}
+
+enum stc_err stc_cat_find(const char *folder, const char *what, const char *name,
+                          struct stc_cat_entry *out, struct stc_diag *diag)
+{
+    enum { MAX_NAMES = 1024 };
+    struct stc_arena a = STC_ARENA_INIT;
+    struct walk w = {.folder = folder};
+    struct stc_cat_entry e;
+    const char **names = STC_NEW_N(&a, const char *, MAX_NAMES);
+    size_t n = 0;
+    while (next_entry(&w, &e)) {
+        if (stc_cat_same_name(e.name, name) || has_alias(&e, name)) {
+            *out = e;
+            stc_arena_free(&a);
+            return STC_OK;
+        }
+        if (names && n < MAX_NAMES) {
+            names[n] = stc_arena_strdup(&a, e.name);
+            n += names[n] != NULL;
+        }
+    }
+    char near[256];
+    near[0] = '\0';
+    enum stc_err err =
+        stc_fail(diag, STC_ERR_UNKNOWN, "%s: \"%s\" is not in the catalogue%s", what,
+                 name, names ? stc_near_text(name, names, n, near, sizeof near) : "");
+    stc_arena_free(&a);
+    return err;
+}
+
+enum stc_err stc_cat_parse(struct stc_arena *a, const struct stc_cat_entry *e,
+                           const struct stc_node **map, struct stc_diag *diag)
+{
+    const struct stc_node *root;
+    enum stc_err err = stc_doc_parse_yaml(a, e->path, e->text, e->len, &root, diag);
+    if (err) {
+        return err;
+    }
+    if (root->kind != STC_NODE_MAP || !root->first ||
+        root->first->kind != STC_NODE_MAP) {
+        return stc_fail(diag, STC_ERR_PARSE, "%s:%d: %s: an entry is a map", e->path,
+                        e->line, e->name);
+    }
+    *map = root->first;
+    return STC_OK;
+}
+
+static enum stc_err bind_chain(struct stc_arena *a, const char *folder,
+                               const struct stc_cat_entry *e,
+                               const struct stc_bind_table *t, void *obj, int depth,
+                               struct stc_diag *diag)
+{
+    const struct stc_node *map, *like;
+    enum stc_err err = stc_cat_parse(a, e, &map, diag);
+    if (err) {
+        return err;
+    }
+    like = stc_node_get(map, "like");
+    if (like) {
+        struct stc_cat_entry base;
+        if (depth > 8) {
+            return stc_fail(diag, STC_ERR_PARSE,
+                            "%s:%d: %s: `like` goes round in a circle", e->path,
+                            e->line, e->name);
+        }
+        err = stc_cat_find(folder, "like", like->text, &base, diag);
+        if (!err) {
+            err = bind_chain(a, folder, &base, t, obj, depth + 1, diag);
+        }
+        if (err) {
+            return err;
+        }
+    }
+    return stc_bind_doc(t, map, obj, NULL, a, diag);
+}
+
+enum stc_err stc_cat_bind(struct stc_arena *a, const char *folder,
+                          const struct stc_cat_entry *e, const struct stc_bind_table *t,
+                          void *obj, struct stc_diag *diag)
+{
+    return bind_chain(a, folder, e, t, obj, 0, diag);
+}

@@ -1,0 +1,396 @@
+#include "models/memory.h"
+
+#include "models/build_int.h"
+
+#include <string.h>
+
+static const char *const names[STC_MEM_COUNT] = {
+#define STC_MEM_ROW(id, name) [STC_MEM_##id] = name,
+    STC_MEM_KIND_MAP(STC_MEM_ROW)
+#undef STC_MEM_ROW
+};
+
+const char *stc_mem_name(enum stc_mem_kind k)
+{
+    return (unsigned)k < STC_MEM_COUNT ? names[k] : "?";
+}
+
+double stc_mem_allocated(const struct stc_mem_est *e)
+{
+    double sum = 0;
+    for (int k = 0; k < STC_MEM_COUNT; k++) {
+        sum += k == STC_MEM_SLACK || k == STC_MEM_CONTEXT ? 0 : e->bytes[k];
+    }
+    return sum;
+}
+
+double stc_mem_reserved(const struct stc_mem_est *e)
+{
+    return stc_mem_allocated(e) + e->bytes[STC_MEM_SLACK];
+}
+
+double stc_mem_smi(const struct stc_mem_est *e)
+{
+    return stc_mem_reserved(e) + e->bytes[STC_MEM_CONTEXT];
+}
+
+/* ==== states ==== */
+
+static int32_t stage_layers(const struct stc_build *b, int32_t stage, int32_t chunk)
+{
+    return stc_layout_layers(b->layout, b->model->n_layers + b->model->dec_layers,
+                             chunk * b->layout->pp + stage);
+}
+
+static struct stc_param_count plus(struct stc_param_count x, struct stc_param_count y)
+{
+    return (struct stc_param_count){x.dense + y.dense, x.expert + y.expert};
+}
+
+struct stc_param_count stc_mem_stage_params(const struct stc_build *b, int32_t stage)
+{
+    const struct stc_layout *l = b->layout;
+    int32_t total = b->model->n_layers + b->model->dec_layers;
+    struct stc_param_count sum = {0, 0};
+    for (int32_t c = 0; c < l->vp; c++) {
+        int32_t v = c * l->pp + stage, first = stc_layout_first_layer(l, total, v),
+                n = stage_layers(b, stage, c);
+        for (int32_t i = first; i < first + n; i++) {
+            sum = plus(sum, stc_build_params(b, STC_BLOCK_LAYER, i));
+        }
+    }
+    if (stage == 0) {
+        sum = plus(sum, stc_build_params(b, STC_BLOCK_EMBED, 0));
+    }
+    if (stage == l->pp - 1) {
+        sum = plus(sum, stc_build_params(b, STC_BLOCK_HEAD, 0));
+        for (int32_t i = 0; i < b->model->mtp_layers; i++) {
+            sum = plus(sum, stc_build_params(b, STC_BLOCK_MTP, i));
+        }
+    }
+    return sum;
+}
+
+/* Bytes a parameter of each state: of 16-bit training what the stack keeps, of
+ * 32-bit training a copy of everything once. */
+struct widths {
+    double param, grad, main, state, fp32_grad;
+};
+
+static struct widths state_widths(const struct stc_build *b)
+{
+    static const double moments[] = {[STC_OPT_ADAM] = 1,
+                                     [STC_OPT_LAMB] = 1,
+                                     [STC_OPT_ADAFACTOR] = 0.01,
+                                     [STC_OPT_SGD] = 0.5};
+    const struct stc_stack *k = b->stack;
+    double share = moments[b->train->optimizer];
+    if (stc_build_elem_bytes(b) > 2) {
+        return (struct widths){4, 4, 0, 8 * share, 0};
+    }
+    double fp32_grad =
+        k->fp32_grads_by_dtype && b->train->precision != STC_DTYPE_FP16 ? 4 : 0;
+    return (struct widths){k->param_bytes, k->grad_bytes, k->main_param_bytes,
+                           k->optim_state_bytes * share, fp32_grad};
+}
+
+/* Adds the states of n parameters, cut over `ranks` as far as the sharding goes. */
+static void add_states(const struct stc_build *b, double n, double ranks,
+                       struct stc_mem_est *out)
+{
+    struct widths w = state_widths(b);
+    int shard = b->layout->shard;
+    double optim = w.main + w.state, trained = n;
+    double cut_optim = shard >= STC_SHARD_ZERO1 ? ranks : 1,
+           cut_grad = shard >= STC_SHARD_ZERO2 ? ranks : 1;
+    double cut_param = shard >= STC_SHARD_ZERO3 ? ranks : 1;
+    if (b->train->lora_rank > 0 && b->train->frozen) {
+        double share = 4.0 * b->train->lora_rank / b->model->hidden;
+        trained = n * (share < 1 ? share : 1);
+    }
+    out->bytes[STC_MEM_PARAM] +=
+        n * w.param / cut_param + (trained < n ? trained * w.param / cut_param : 0);
+    out->bytes[STC_MEM_GRAD] += trained * (w.grad / cut_grad + w.fp32_grad / cut_grad);
+    if (b->train->offload == 0) {
+        out->bytes[STC_MEM_OPTIM] += trained * optim / cut_optim;
+    }
+    if (b->train->offload == 2) {
+        out->bytes[STC_MEM_PARAM] -= n * w.param / cut_param;
+    }
+}
+
+static double largest_layer(const struct stc_build *b)
+{
+    double most = 0;
+    for (int32_t i = 0; i < b->model->n_layers + b->model->dec_layers; i++) {
+        struct stc_param_count c = stc_build_params(b, STC_BLOCK_LAYER, i);
+        most = c.dense + c.expert > most ? c.dense + c.expert : most;
+    }
+    return most;
+}
+
+/* Parameters gathered to be worked with: the unit at hand and those prefetched,
+ * and the gradients of a unit before they are cut. The root unit (embedding and
+ * head) stays gathered from its forward to its backward. */
+static void add_gathered(const struct stc_build *b, int32_t stage,
+                         struct stc_mem_est *out)
+{
+    const struct stc_layout *l = b->layout;
+    double e = stc_build_elem_bytes(b), layer = largest_layer(b), root = 0;
+    if (l->shard < STC_SHARD_ZERO3) {
+        return;
+    }
+    double gathered = layer * (1 + b->stack->prefetch_layers), grads = layer;
+    if (stage == 0 || stage == l->pp - 1) {
+        root =
+            stc_build_params(b, stage == 0 ? STC_BLOCK_EMBED : STC_BLOCK_HEAD, 0).dense;
+        if (l->pp == 1) {
+            root += stc_build_params(b, STC_BLOCK_HEAD, 0).dense;
+        }
+    }
+    if (!l->reshard_after_forward) {
+        struct stc_param_count all = stc_mem_stage_params(b, stage);
+        gathered = all.dense + all.expert - root;
+    }
+    out->bytes[STC_MEM_BUFFER] +=
+        (gathered + root) * e + (grads + root) * b->stack->grad_reduce_bytes;
+}
+
+/* ==== activations ==== */
+
+/* Attention of a layer: what stands from its forward to its backward. */
+static double attention_act(const struct stc_build *b, int32_t layer, int cross)
+{
+    const struct stc_model *m = b->model;
+    const struct stc_layout *l = b->layout;
+    double e = stc_build_elem_bytes(b), saved = stc_build_saved_bytes(b), tp = l->tp;
+    double t = (double)l->micro_batch * stc_build_seq(b, layer) / l->cp,
+           ts = stc_build_sp(b) ? t / tp : t;
+    double h = m->hidden, heads = m->n_heads / tp, dropout = b->train->dropout != 0;
+    double kv = m->n_kv_heads >= l->tp ? m->n_kv_heads / tp : 1;
+    double qk = stc_model_qk_dim(m), v = stc_model_v_dim(m),
+           keys = cross ? stc_build_seq(b, 0) : stc_build_seq(b, layer);
+    double bytes =
+        ts * h *
+        (e + saved + dropout); /* norm's input, QKV's input, the dropout mask behind */
+    if (m->mla_kv_rank > 0) {
+        kv = heads;
+        bytes += ts * (m->mla_q_rank + m->mla_kv_rank) *
+                 (e + saved); /* the two norms' and up projections' inputs */
+    } else if (m->qk_norm) {
+        bytes += t * (heads + kv) * qk * e;
+    }
+    double core = t * (heads * qk + kv * (qk + v)) * e; /* Q, K, V */
+    double out = t * heads * v * (b->train->flash ? e : saved);
+    if (b->train->flash) {
+        return bytes + core + out + t * heads * 4.0;
+    }
+    int dropped = l->recompute == STC_RECOMPUTE_SELECTIVE && !b->stack->selective_ops;
+    double mask = b->stack->unfused_dropout_mask_bytes > 0
+                      ? b->stack->unfused_dropout_mask_bytes
+                      : 1;
+    double scores = dropped ? 0 : t * keys * heads * (e + (dropout > 0 ? e + mask : 0));
+    return bytes + core + out + scores;
+}
+
+static double mlp_act(const struct stc_build *b, double tokens, double ffn,
+                      double input_tokens)
+{
+    const struct stc_model *m = b->model;
+    double e = stc_build_elem_bytes(b), saved = stc_build_saved_bytes(b);
+    int gated = stc_model_gated(m),
+        fused = b->train->compile || b->stack->bias_gelu_fused;
+    double kept = gated ? (fused ? 2 : 3) : 1;
+    return tokens * ffn * (kept * e + saved) + input_tokens * m->hidden * saved;
+}
+
+static double other_half(const struct stc_build *b, int32_t layer)
+{
+    const struct stc_model *m = b->model;
+    const struct stc_layout *l = b->layout;
+    double e = stc_build_elem_bytes(b), dropout = b->train->dropout != 0, h = m->hidden;
+    double t = (double)l->micro_batch * stc_build_seq(b, layer) / l->cp,
+           ts = stc_build_sp(b) ? t / l->tp : t;
+    double bytes = ts * h * (e + dropout); /* norm's input, mask */
+    if (!stc_model_layer_is_moe(m, layer)) {
+        return bytes + mlp_act(b, t, (double)m->ffn / l->tp, ts);
+    }
+    double cap = b->train->moe_capacity_factor, copies = ts * m->topk,
+           work = copies * l->etp;
+    work *= cap > 0 && cap < 1 ? cap : 1;
+    bytes += ts * (h * e + m->n_experts * 4.0) +
+             copies * h * e; /* router; experts' outputs before weighting */
+    bytes += work * h * stc_build_saved_bytes(b);
+    bytes += work * m->expert_ffn / l->etp *
+             ((stc_model_gated(m) ? 2 : 1) * e + stc_build_saved_bytes(b));
+    if (stc_model_shared_ffn(m) > 0) {
+        bytes += mlp_act(b, t, (double)stc_model_shared_ffn(m) / l->tp, 0);
+    }
+    return bytes;
+}
+
+/* torchtitan's per-operator checkpointing keeps a layer's input, the attention's
+ * output with its log-sum-exp, and every other product's output. */
+static double per_operator_act(const struct stc_build *b, int32_t layer)
+{
+    const struct stc_model *m = b->model;
+    const struct stc_layout *l = b->layout;
+    double e = stc_build_elem_bytes(b), tp = l->tp;
+    double t = (double)l->micro_batch * stc_build_seq(b, layer) / l->cp,
+           ts = stc_build_sp(b) ? t / tp : t;
+    double q = m->n_heads / tp * stc_model_v_dim(m),
+           qk = m->n_heads / tp * stc_model_qk_dim(m);
+    double kv = (m->n_kv_heads >= l->tp ? m->n_kv_heads / tp : 1) * stc_model_qk_dim(m);
+    /* products in order: Q K V out, then gate up down (or up down) */
+    double kept = qk + kv + (stc_model_gated(m) ? m->ffn / tp : 0);
+    double down = stc_model_gated(m) ? ts * m->hidden : t * m->ffn / tp;
+    return (ts * m->hidden + t * (kept + q) + down) * e + t * m->n_heads / tp * 4.0;
+}
+
+double stc_mem_layer_act(const struct stc_build *b, int32_t layer)
+{
+    if (b->layout->recompute == STC_RECOMPUTE_SELECTIVE && b->stack->selective_ops) {
+        return per_operator_act(b, layer);
+    }
+    double bytes = attention_act(b, layer, 0) + other_half(b, layer);
+    return stc_model_layer_is_decoder(b->model, layer)
+               ? bytes + attention_act(b, layer, 1)
+               : bytes;
+}
+
+/* Activations of a chunk, one micro-batch; the fullest recomputed layer apart. */
+static double chunk_act(const struct stc_build *b, int32_t stage, int32_t chunk,
+                        double *recomputed_peak)
+{
+    const struct stc_layout *l = b->layout;
+    int32_t total = b->model->n_layers + b->model->dec_layers,
+            v = chunk * l->pp + stage;
+    int32_t n = stage_layers(b, stage, chunk),
+            first = stc_layout_first_layer(l, total, v);
+    double bytes = 0;
+    for (int32_t i = 0; i < n; i++) {
+        double act = stc_mem_layer_act(b, first + i);
+        if (stc_build_layer_recomputed(b, i, n)) {
+            bytes += stc_build_boundary_bytes(b);
+            *recomputed_peak = act > *recomputed_peak ? act : *recomputed_peak;
+        } else {
+            bytes += act;
+        }
+    }
+    return bytes;
+}
+
+/* Chunk-forwards alive at the worst moment: Narayanan 2104.04473 §2.2 (1F1B,
+ * interleaved), Huang 1811.06965 (GPipe: all), Qi 2401.10241 table 1 (H1 like
+ * 1F1B on every stage, H2 twice that). */
+int32_t stc_mem_in_flight(const struct stc_layout *l, int32_t stage)
+{
+    int32_t n = l->n_micro, most = n;
+    switch ((enum stc_schedule_kind)l->schedule) {
+    case STC_SCHED_1F1B: most = l->pp - stage; break;
+    case STC_SCHED_INTERLEAVED: {
+        int32_t rounds = n / l->pp > 1 ? n / l->pp : 1;
+        n *= l->vp;
+        most = (l->pp - stage - 1) * 2 + (l->vp - 1) * (l->n_micro / rounds) + 1;
+        break;
+    }
+    case STC_SCHED_ZB_H1: most = l->pp; break;
+    case STC_SCHED_ZB_H2: most = 2 * l->pp - 1; break;
+    case STC_SCHED_GPIPE:
+        n *= l->vp;
+        most = n;
+        break;
+    case STC_SCHED_COUNT: break;
+    }
+    return most < n ? most : n;
+}
+
+/* Gradients that stand beside the activations in a layer's backward: of the
+ * MLP's inner tensors, or of unfused scores, and of the residual stream. */
+static double backward_temporaries(const struct stc_build *b)
+{
+    const struct stc_model *m = b->model;
+    const struct stc_layout *l = b->layout;
+    double e = stc_build_elem_bytes(b),
+           t = (double)l->micro_batch * stc_build_seq(b, 0) / l->cp;
+    double ffn = m->ffn, mlp, attn = t * 4.0 * m->hidden / l->tp * e;
+    if (m->n_experts > 0) {
+        double work = (stc_build_sp(b) ? t / l->tp : t) * m->topk * l->etp;
+        ffn = work * m->expert_ffn / l->etp / t * l->tp;
+        ffn = ffn > m->ffn ? ffn : m->ffn;
+    }
+    mlp = t * ffn / l->tp * e * (stc_model_gated(m) ? 3 : 2);
+    if (!b->train->flash) {
+        attn += 2 * t * stc_build_seq(b, 0) * m->n_heads / l->tp * e;
+    }
+    return 2 * t * m->hidden * e + (mlp > attn ? mlp : attn);
+}
+
+static double logits_bytes(const struct stc_build *b)
+{
+    double t = (double)b->layout->micro_batch *
+               stc_build_seq(b, b->model->n_layers + b->model->dec_layers - 1) /
+               b->layout->cp;
+    double each = b->stack->logits_bytes - (stc_build_elem_bytes(b) > 2 ? 2 : 0);
+    if (b->model->kind == STC_MODEL_VIT || b->model->gen_hidden > 0) {
+        return 0;
+    }
+    if (b->model->kind == STC_MODEL_ENCODER && b->stack->masked_head_gather) {
+        t *= 0.15625;
+    }
+    return t * stc_build_padded_vocab(b) / b->layout->tp * each;
+}
+
+static void add_activations(const struct stc_build *b, int32_t stage,
+                            struct stc_mem_est *out)
+{
+    const struct stc_layout *l = b->layout;
+    double recomputed = 0, sum = 0;
+    for (int32_t c = 0; c < l->vp; c++) {
+        sum += chunk_act(b, stage, c, &recomputed);
+    }
+    double alive = sum / l->vp * stc_mem_in_flight(l, stage);
+    double work = recomputed + backward_temporaries(b);
+    out->bytes[STC_MEM_ACT] += alive;
+    if (stage == 0) { /* masks of the embedding's dropout */
+        out->bytes[STC_MEM_ACT] +=
+            b->train->dropout ? stc_build_boundary_bytes(b) / stc_build_elem_bytes(b)
+                              : 0;
+    }
+    double logits = stage == l->pp - 1 ? logits_bytes(b) : 0;
+    /* the loss and the first layer's backward do not stand at the same time */
+    out->bytes[STC_MEM_LOGITS] += logits > work ? logits : 0;
+    out->bytes[logits > work ? STC_MEM_LOGITS : STC_MEM_ACT] +=
+        logits > work ? 0 : recomputed;
+    out->bytes[STC_MEM_BUFFER] += logits > work ? 0 : work - recomputed;
+}
+
+enum stc_err stc_mem_estimate(const struct stc_build *b, int32_t stage,
+                              struct stc_mem_est *out, struct stc_diag *diag)
+{
+    const struct stc_layout *l = b->layout;
+    struct stc_mem_est e;
+    memset(&e, 0, sizeof e);
+    for (int32_t c = 0; c < l->vp; c++) {
+        if (stage < 0 || stage >= l->pp || stage_layers(b, stage, c) < 0) {
+            return stc_fail(
+                diag, STC_ERR_INFEASIBLE,
+                "layout: %d layers cannot be cut into pp %d x vp %d with these ends",
+                (int)(b->model->n_layers + b->model->dec_layers), (int)l->pp,
+                (int)l->vp);
+        }
+    }
+    struct stc_param_count n = stc_mem_stage_params(b, stage);
+    add_states(b, n.dense, stc_layout_axis_size(l, STC_AXIS_SHARD), &e);
+    add_states(b, n.expert, stc_layout_axis_size(l, STC_AXIS_EDP), &e);
+    add_gathered(b, stage, &e);
+    add_activations(b, stage, &e);
+    if (stc_build_sp(b)) { /* the gathered input of a product */
+        e.bytes[STC_MEM_BUFFER] += stc_build_boundary_bytes(b) * l->tp;
+    }
+    e.bytes[STC_MEM_FRAMEWORK] = b->stack->framework_bytes;
+    e.bytes[STC_MEM_SLACK] = stc_mem_allocated(&e) * b->stack->allocator_slack_frac;
+    e.bytes[STC_MEM_CONTEXT] = b->stack->context_bytes;
+    *out = e;
+    return STC_OK;
+}

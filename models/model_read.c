@@ -1,0 +1,157 @@
+/* The model catalogue: keys of an entry, look-up, inline models of scenarios. */
+#include "models/catalogue.h"
+#include "models/model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char folder[] = "models/data/";
+
+/* ORDER: the enums of model.h. */
+static const char *const kinds[] = {
+    "decoder", "encoder", "encoder-decoder", "vit", "cnn", "audio", NULL};
+static const char *const mlps[] = {"gelu", "relu", "relu2", "swiglu", "geglu", NULL};
+static const char *const norms[] = {"layernorm", "rmsnorm", "layernorm-no-bias", NULL};
+static const char *const positions[] = {"learned",  "rotary", "alibi",
+                                        "relative", "none",   NULL};
+
+#define N(member, help_)                                                            \
+ {                                                                                  \
+  STC_BIND_FIELD("", #member, INT, struct stc_model, member), .min = 0, .max = 1e9, \
+                                                              .help = help_         \
+ }
+#define E(member, names_, help_)                                                \
+ {                                                                              \
+  STC_BIND_FIELD("", #member, ENUM, struct stc_model, member), .names = names_, \
+                                                               .help = help_    \
+ }
+
+static const struct stc_bind_row rows[] = {
+    E(kind, kinds, "architecture"),
+    N(n_layers, "layers; of an encoder-decoder the encoder's"),
+    N(dec_layers, "decoder layers of an encoder-decoder"),
+    N(hidden, "width of the residual stream"),
+    N(ffn, "inner width of the dense MLP"),
+    N(n_heads, "attention heads"),
+    N(n_kv_heads, "key/value heads; 0: as many as heads"),
+    N(head_dim, "size of a head; 0: hidden / n_heads"),
+    E(mlp, mlps, "activation, gated or not"),
+    E(norm, norms, "normalisation"),
+    E(pos, positions, "positions"),
+    N(vocab, "tokens of the vocabulary, unpadded"),
+    N(max_positions, "learned positions"),
+    N(tied_embeddings, "1: the output head is the embedding table"),
+    N(qkv_bias, "1: biases on QKV"),
+    N(linear_bias, "1: biases on the other products"),
+    N(qk_norm, "1: a norm per head on queries and keys; 2: over the projection"),
+    N(embed_norm, "1: a norm behind the embedding"),
+    N(window, "sliding-window attention: its size"),
+    N(window_every, "one layer in so many is full"),
+    N(mla_q_rank, "latent attention: rank of queries"),
+    N(mla_kv_rank, "rank of keys and values"),
+    N(mla_nope_dim, "head part without rotary"),
+    N(mla_rope_dim, "head part with rotary"),
+    N(mla_v_dim, "head size of values"),
+    N(n_experts, "routed experts a layer"),
+    N(topk, "experts a token"),
+    N(expert_ffn, "inner width of an expert"),
+    N(n_shared_experts, "experts that see every token"),
+    N(shared_ffn, "width of all shared experts together"),
+    N(dense_layers, "first layers without experts"),
+    N(moe_every, "one layer in so many has experts"),
+    N(mtp_layers, "multi-token prediction layers"),
+    N(n_token_types, "segments (BERT)"),
+    N(heads_extra, "1: pooler and prediction transform (BERT)"),
+    N(image, "side of the image"),
+    N(patch, "side of a patch"),
+    N(n_classes, "classes"),
+    N(channels, "channels of the image"),
+    N(norms_per_layer, "0: two"),
+    N(router_bias, "1: a bias an expert in the router"),
+    N(shared_gate, "1: shared experts have a gate"),
+    N(head_bias, "1: the output head has a bias"),
+    N(rel_buckets, "relative-position buckets (T5)"),
+    N(gen_hidden, "ELECTRA generator: width"),
+    N(gen_ffn, "its MLP"),
+    N(gen_heads, "its heads"),
+    {STC_BIND_FIELD("", "source", NAME, struct stc_model, source),
+     .help = "where the figures were read"},
+};
+static const char *const also[] = {"alias", "like", NULL};
+static const struct stc_bind_table table = {.what = "model",
+                                            .rows = rows,
+                                            .n_rows = STC_N_ELEM(rows),
+                                            .struct_size = sizeof(struct stc_model),
+                                            .also = also};
+
+static void finish(struct stc_model *m, const char *name)
+{
+    (void)snprintf(m->name, sizeof m->name, "%s", name);
+    if (m->n_kv_heads == 0) {
+        m->n_kv_heads = m->n_heads;
+    }
+}
+
+enum stc_err stc_model_find(const char *name, struct stc_model *out,
+                            struct stc_diag *diag)
+{
+    struct stc_arena a = STC_ARENA_INIT;
+    struct stc_cat_entry e;
+    struct stc_model m;
+    memset(&m, 0, sizeof m);
+    enum stc_err err = stc_cat_find(folder, "model", name, &e, diag);
+    if (!err) {
+        err = stc_cat_bind(&a, folder, &e, &table, &m, diag);
+    }
+    if (!err) {
+        finish(&m, e.name);
+        err = stc_model_check(&m, diag);
+    }
+    if (!err) {
+        *out = m;
+    }
+    stc_arena_free(&a);
+    return err;
+}
+
+enum stc_err stc_model_from_node(const struct stc_node *map, const char *name,
+                                 struct stc_model *out, struct stc_diag *diag)
+{
+    struct stc_arena a = STC_ARENA_INIT;
+    struct stc_model m;
+    memset(&m, 0, sizeof m);
+    const struct stc_node *like = stc_node_get(map, "like");
+    enum stc_err err = like ? stc_model_find(like->text, &m, diag) : STC_OK;
+    if (!err) {
+        err = stc_bind_doc(&table, map, &m, NULL, &a, diag);
+    }
+    if (!err) {
+        finish(&m, name);
+        err = stc_model_check(&m, diag);
+    }
+    if (!err) {
+        *out = m;
+    }
+    stc_arena_free(&a);
+    return err;
+}
+
+const struct stc_bind_table *stc_model_keys(void)
+{
+    return &table;
+}
+
+int stc_model_catalogue_n(void)
+{
+    return stc_cat_count(folder);
+}
+
+const char *stc_model_catalogue_name(int i, char *buf, size_t size)
+{
+    struct stc_cat_entry e;
+    if (!stc_cat_at(folder, i, &e)) {
+        return NULL;
+    }
+    (void)snprintf(buf, size, "%s", e.name);
+    return buf;
+}

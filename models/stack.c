@@ -1,0 +1,239 @@
+#include "models/stack.h"
+
+#include "models/catalogue.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char folder[] = "models/stacks/";
+
+/* ORDER: enums of layout.h. */
+static const char *const shardings[] = {"none",  "zero1", "zero2",
+                                        "zero3", "hsdp",  NULL};
+static const char *const recomputes[] = {"none", "selective", "full", NULL};
+
+#define I(member, help_)                                                             \
+ {                                                                                   \
+  STC_BIND_FIELD("", #member, INT, struct stc_stack, member), .min = 0, .max = 4096, \
+                                                              .help = help_          \
+ }
+#define R(member, dim_, help_)                                    \
+ {                                                                \
+  STC_BIND_FIELD("", #member, REAL, struct stc_stack, member),    \
+      .dim = STC_DIM_##dim_, .min = 0, .max = 1e12, .help = help_ \
+ }
+
+static const struct stc_bind_row rows[] = {
+    I(bias_gelu_fused,
+      "bias with activation, bias with dropout and add: one kernel each"),
+    I(masked_softmax_fused, "scale, mask and softmax are one kernel"),
+    I(unfused_dropout_mask_bytes, "bytes an element of a dropout mask"),
+    I(fused_xent, "cross-entropy without an fp32 copy of the logits"),
+    I(wgrad_accum_fused, "the weight-gradient product adds into the main gradient"),
+    I(multi_tensor_optim, "optimizer kernels over many tensors"),
+    I(masked_head_gather, "BERT: only masked tokens reach the vocabulary product"),
+    I(selective_ops, "selective recompute is per operator"),
+    I(elementwise_passes, "extra HBM passes of eager element-wise code"),
+    {STC_BIND_FIELD("", "default_shard", ENUM, struct stc_stack, default_shard),
+     .names = shardings, .help = "sharding of states when unstated"},
+    I(default_seq_parallel, "sequence parallel when tp > 1"),
+    I(default_vp, "chunks a stage when pp > 1; 0: as many as divide the layers"),
+    {STC_BIND_FIELD("", "default_recompute", ENUM, struct stc_stack, default_recompute),
+     .names = recomputes, .help = "recompute when unstated"},
+    I(default_flash, "fused attention when unstated"),
+    I(default_dropout, "dropout layers are there"),
+    I(vocab_pad_multiple, "vocabulary padded to this times tp"),
+    I(overlap_grad_reduce, "gradient buckets beside the last backward"),
+    I(overlap_param_gather, "zero-1 gathers beside the next forward"),
+    I(overlap_p2p, "pipeline transfers beside compute"),
+    I(overlap_tp, "0 none, 1 the backward's, 2 also the forward's as rings"),
+    I(overlap_moe, "expert exchange beside other compute"),
+    I(p2p_scatter_gather, "activations cross nodes cut by tp"),
+    I(zero1_broadcast, "parameters return by broadcasts"),
+    I(reduce_whole_grads, "zero-1 all-reduces gradients"),
+    R(bucket_bytes, BYTES, "gradient bucket"),
+    I(prefetch_layers, "FSDP units gathered ahead"),
+    I(moe_deepep, "a token travels once per destination node"),
+    R(param_bytes, NONE, "bytes a parameter: working copy"),
+    R(grad_bytes, NONE, "gradient"),
+    R(main_param_bytes, NONE, "master copy"),
+    R(optim_state_bytes, NONE, "both moments"),
+    R(grad_reduce_bytes, NONE, "gradient on the wire"),
+    R(param_gather_bytes, NONE, "gathered parameter on the wire"),
+    I(fp8_saves_quantized, "inputs of 8-bit products are kept in 8 bits"),
+    I(fp32_grads_by_dtype, "bf16 gradients are also kept in fp32, unsharded"),
+    I(fp8_weight_cache, "8-bit copies of the weights are kept"),
+    I(logits_bytes, "bytes a logit at the peak, 16-bit training"),
+    R(host_s_per_launch, SECONDS, "CPU time to enqueue a kernel (fitted)"),
+    R(host_s_per_step, SECONDS, "CPU time a step beside kernels (fitted)"),
+    I(default_cuda_graphs, "CUDA graphs"),
+    R(framework_bytes, BYTES, "what the framework holds (fitted)"),
+    R(allocator_slack_frac, FRAC, "reserved / allocated - 1 (fitted)"),
+    R(context_bytes, BYTES, "CUDA context and NCCL"),
+    {STC_BIND_FIELD("", "nccl_version", NAME, struct stc_stack, nccl_version),
+     .help = "NCCL of the time"},
+};
+static const char *const also[] = {"alias", "like",   "frameworks", "years",
+                                   "fused", "source", NULL};
+static const struct stc_bind_table table = {.what = "stack",
+                                            .rows = rows,
+                                            .n_rows = STC_N_ELEM(rows),
+                                            .struct_size = sizeof(struct stc_stack),
+                                            .also = also};
+
+const struct stc_bind_table *stc_stack_keys(void)
+{
+    return &table;
+}
+
+static enum stc_err read_fused(const struct stc_node *list, struct stc_stack *s,
+                               struct stc_diag *diag)
+{
+    s->n_fused = 0;
+    for (const struct stc_node *c = list->first; c; c = c->next) {
+        int id = stc_op_find(c->text);
+        if (id < 0) {
+            return stc_node_fail(c, diag, STC_ERR_UNKNOWN,
+                                 "\"%s\" is no operator of models/ops.def", c->text);
+        }
+        if (s->n_fused == STC_STACK_MAX_FUSIONS) {
+            return stc_node_fail(c, diag, STC_ERR_RANGE, "more than %d fused operators",
+                                 STC_STACK_MAX_FUSIONS);
+        }
+        s->fused[s->n_fused++] = (uint8_t)id;
+    }
+    return STC_OK;
+}
+
+/* Keys that are not plain: names, years, fused operators. */
+static enum stc_err read_rest(const struct stc_node *map, struct stc_stack *s,
+                              struct stc_diag *diag)
+{
+    const struct stc_node *years = stc_node_get(map, "years"),
+                          *fused = stc_node_get(map, "fused");
+    const struct stc_node *names = stc_node_get(map, "frameworks");
+    if (names && names->first) {
+        (void)snprintf(s->framework, sizeof s->framework, "%s", names->first->text);
+    }
+    if (years) {
+        int from = 0, to = 0;
+        const struct stc_node *a = stc_node_at(years, 0), *b = stc_node_at(years, 1);
+        if (!a || !b || stc_node_int(a, &from, diag) || stc_node_int(b, &to, diag)) {
+            return stc_node_fail(years, diag, STC_ERR_PARSE,
+                                 "years are two numbers, [2021, 2022]");
+        }
+        s->year_from = from;
+        s->year_to = to;
+    }
+    return fused ? read_fused(fused, s, diag) : STC_OK;
+}
+
+static enum stc_err rest_chain(struct stc_arena *a, const struct stc_cat_entry *e,
+                               struct stc_stack *s, int depth, struct stc_diag *diag)
+{
+    const struct stc_node *map;
+    enum stc_err err = stc_cat_parse(a, e, &map, diag);
+    const struct stc_node *like = err ? NULL : stc_node_get(map, "like");
+    if (like && depth < 8) {
+        struct stc_cat_entry base;
+        err = stc_cat_find(folder, "like", like->text, &base, diag);
+        if (!err) {
+            err = rest_chain(a, &base, s, depth + 1, diag);
+        }
+    }
+    return err ? err : read_rest(map, s, diag);
+}
+
+static enum stc_err read_entry(const struct stc_cat_entry *e, struct stc_stack *out,
+                               struct stc_diag *diag)
+{
+    struct stc_arena a = STC_ARENA_INIT;
+    struct stc_stack s;
+    memset(&s, 0, sizeof s);
+    enum stc_err err = stc_cat_bind(&a, folder, e, &table, &s, diag);
+    if (!err) {
+        err = rest_chain(&a, e, &s, 0, diag);
+    }
+    if (!err) {
+        (void)snprintf(s.name, sizeof s.name, "%s", e->name);
+        *out = s;
+    }
+    stc_arena_free(&a);
+    return err;
+}
+
+enum stc_err stc_stack_find(const char *name, struct stc_stack *out,
+                            struct stc_diag *diag)
+{
+    struct stc_cat_entry e;
+    enum stc_err err = stc_cat_find(folder, "stack", name, &e, diag);
+    return err ? err : read_entry(&e, out, diag);
+}
+
+/* Years between a run and an entry's range; -1: another framework. */
+static int distance(struct stc_arena *a, const struct stc_cat_entry *e,
+                    const char *framework, int year)
+{
+    const struct stc_node *map;
+    if (stc_cat_parse(a, e, &map, NULL)) {
+        return -1;
+    }
+    const struct stc_node *names = stc_node_get(map, "frameworks"),
+                          *years = stc_node_get(map, "years");
+    int from = 0, to = 0, mine = 0;
+    for (const struct stc_node *c = names ? names->first : NULL; c; c = c->next) {
+        mine |= stc_cat_same_name(c->text, framework);
+    }
+    const struct stc_node *lo = stc_node_at(years, 0), *hi = stc_node_at(years, 1);
+    if (!mine || !lo || !hi || stc_node_int(lo, &from, NULL) ||
+        stc_node_int(hi, &to, NULL)) {
+        return -1;
+    }
+    return year < from ? from - year : year > to ? year - to : 0;
+}
+
+enum stc_err stc_stack_for(const char *framework, int year, struct stc_stack *out,
+                           struct stc_diag *diag)
+{
+    struct stc_arena a = STC_ARENA_INIT;
+    struct stc_cat_entry e, best = {0};
+    int best_distance = -1;
+    for (int i = 0; stc_cat_at(folder, i, &e); i++) {
+        int d = distance(&a, &e, framework, year);
+        if (d >= 0 && (best_distance < 0 || d < best_distance)) {
+            best = e;
+            best_distance = d;
+        }
+        stc_arena_reset(&a);
+    }
+    stc_arena_free(&a);
+    if (best_distance < 0) { /* a name of the catalogue will do, too */
+        return stc_stack_find(framework, out, diag);
+    }
+    return read_entry(&best, out, diag);
+}
+
+int stc_stack_catalogue_n(void)
+{
+    return stc_cat_count(folder);
+}
+
+const char *stc_stack_catalogue_name(int i, char *buf, size_t size)
+{
+    struct stc_cat_entry e;
+    if (!stc_cat_at(folder, i, &e)) {
+        return NULL;
+    }
+    (void)snprintf(buf, size, "%s", e.name);
+    return buf;
+}
+
+int stc_stack_fuses(const struct stc_stack *s, enum stc_op_id id)
+{
+    for (int i = 0; i < s->n_fused; i++) {
+        if (s->fused[i] == id) {
+            return 1;
+        }
+    }
+    return 0;
+}
