@@ -1,0 +1,85 @@
+/* lower_int.h - private to sim/run/lower*.c: the state of lowering one stage. */
+#ifndef STC_RUN_LOWER_INT_H
+#define STC_RUN_LOWER_INT_H
+
+#include "sim/run/lower.h"
+
+/* One unit of a chunk: embedding, a layer, the head; its lists both ways. */
+struct stc_unit {
+    struct stc_pieces fwd, bwd;
+    struct stc_param_count params;
+    enum stc_block block;
+    int32_t layer;
+    double keep_bytes;
+};
+
+struct stc_chunk {
+    struct stc_unit *units;
+    int32_t n;
+    int first, last;  /* virtual stage is the model's first, last */
+};
+
+struct stc_low {
+    struct stc_lowered *o;
+    struct stc_stage_tmpl *t;
+    struct stc_build b;
+    struct stc_optime time;
+    struct stc_group_shape shape[STC_AXIS_COUNT];
+    struct stc_chunk *chunks;   /* [vp] */
+    int32_t stage;
+    double host_s_per_launch;
+    int host_bound;             /* the host stream is there */
+    /* the block being written */
+    struct stc_task *buf[STC_STREAM_COUNT];
+    uint32_t n[STC_STREAM_COUNT], cap[STC_STREAM_COUNT];
+    /* the open segment of the compute stream */
+    struct stc_segment seg;
+    stc_tick seg_ticks;
+    int seg_open;
+    uint32_t need[STC_MAX_WAITS];
+    int n_need;
+    uint8_t item;        /* enum stc_item_kind, 3: ends of the step */
+    const char *name;
+    enum stc_err err;
+    struct stc_diag *diag;
+};
+
+/* ---- tasks (lower_emit.c) ---- */
+struct stc_task *stc_low_task(struct stc_low *w, enum stc_stream s, enum stc_task_kind kind);
+void stc_low_wait(struct stc_task *t, uint32_t rel);
+struct stc_task *stc_low_join(struct stc_low *w, enum stc_stream s, enum stc_slot slot, enum stc_coll coll, double bytes);
+void stc_low_host(struct stc_low *w, int32_t n_launches);
+/* "Everything written so far on this stream", relative to the item's start. */
+uint32_t stc_low_mark(const struct stc_low *w, enum stc_stream s);
+
+/* The compute stream. need: its next task waits for rel. pieces: appends a list
+ * to the open segment (or, with explicit operators, tasks). cut: closes the
+ * segment; afterwards mark(COMPUTE) covers everything appended. */
+enum stc_which { STC_WHICH_ALL, STC_WHICH_NO_WGRAD, STC_WHICH_WGRAD };
+void stc_low_need(struct stc_low *w, uint32_t rel);
+void stc_low_pieces(struct stc_low *w, const struct stc_pieces *p, enum stc_which which);
+void stc_low_add(struct stc_low *w, enum stc_part part, stc_tick ticks);
+void stc_low_cut(struct stc_low *w);
+/* Closes the block; its index, -1 when memory ran out. */
+int32_t stc_low_block_end(struct stc_low *w);
+
+/* What the scenario pins of NCCL. */
+struct stc_coll_force stc_low_force(const struct stc_scenario *s);
+
+/* ---- blocks (lower_items.c, lower_ends.c) ---- */
+struct stc_item_variant {
+    uint8_t kind;      /* enum stc_item_kind */
+    int32_t chunk;
+    int first_micro;   /* first micro-batch of this chunk: parameters may still be arriving */
+    int last_micro;    /* last: gradients leave */
+};
+void stc_low_item(struct stc_low *w, const struct stc_item_variant *v);
+void stc_low_begin_step(struct stc_low *w);
+void stc_low_end_step(struct stc_low *w);
+
+/* Parameters of the stage that the data-parallel axes carry. */
+struct stc_param_count stc_low_chunk_params(const struct stc_low *w, int32_t chunk);
+int stc_low_fsdp(const struct stc_low *w);    /* parameters are gathered unit by unit */
+void stc_low_reduce_grads(struct stc_low *w, const struct stc_param_count *p, uint32_t wait);
+
+#endif

@@ -1,0 +1,253 @@
+/*
+ * lower_items.c - the blocks of a schedule's items: forward, backward, weight
+ * gradient of a chunk, with the pipeline's and the data-parallel traffic that
+ * hangs on them.
+ */
+#include "sim/run/lower_int.h"
+
+struct stc_param_count stc_low_chunk_params(const struct stc_low *w, int32_t chunk)
+{
+    struct stc_param_count sum = {0, 0};
+    const struct stc_chunk *c = &w->chunks[chunk];
+    for (int32_t u = 0; u < c->n; u++) {
+        sum.dense += c->units[u].params.dense;
+        sum.expert += c->units[u].params.expert;
+    }
+    return sum;
+}
+
+int stc_low_fsdp(const struct stc_low *w)
+{
+    uint8_t s = w->b.layout->shard;
+    return s == STC_SHARD_ZERO3 || s == STC_SHARD_HSDP;
+}
+
+static int axis_n(const struct stc_low *w, enum stc_axis a) { return w->shape[a].n_ranks; }
+
+/* ---- data-parallel traffic ---- */
+
+static void gather_params(struct stc_low *w, const struct stc_param_count *p, uint32_t wait)
+{
+    double width = w->b.stack->param_gather_bytes;
+    if (p->dense > 0 && axis_n(w, STC_AXIS_SHARD) > 1) {
+        struct stc_task *t = stc_low_join(w, STC_STREAM_GATHER, STC_SLOT_SHARD, STC_COLL_ALL_GATHER, p->dense * width);
+        if (wait) stc_low_wait(t, wait);
+    }
+    if (p->expert > 0 && axis_n(w, STC_AXIS_EDP) > 1) {
+        struct stc_task *t = stc_low_join(w, STC_STREAM_GATHER, STC_SLOT_EDP, STC_COLL_ALL_GATHER, p->expert * width);
+        if (wait) stc_low_wait(t, wait);
+    }
+}
+
+static void reduce_one(struct stc_low *w, enum stc_slot slot, enum stc_coll coll, double bytes, uint32_t wait)
+{
+    if (bytes <= 0 || axis_n(w, stc_slot_axis(slot)) < 2) return;
+    struct stc_task *t = stc_low_join(w, STC_STREAM_REDUCE, slot, coll, bytes);
+    if (wait) stc_low_wait(t, wait);
+}
+
+/* Gradients of p parameters leave: who gets what depends on the sharding. */
+void stc_low_reduce_grads(struct stc_low *w, const struct stc_param_count *p, uint32_t wait)
+{
+    const struct stc_layout *l = w->b.layout;
+    double width = w->b.stack->grad_reduce_bytes;
+    int scatter = l->shard != STC_SHARD_NONE && !(l->shard == STC_SHARD_ZERO1 && w->b.stack->reduce_whole_grads);
+    if (scatter) {
+        reduce_one(w, STC_SLOT_SHARD, STC_COLL_REDUCE_SCATTER, p->dense * width, wait);
+        double mine = p->dense * width / (double)axis_n(w, STC_AXIS_SHARD);
+        reduce_one(w, STC_SLOT_REPLICA, STC_COLL_ALL_REDUCE, mine, 0);
+    } else {
+        reduce_one(w, STC_SLOT_DPCP, STC_COLL_ALL_REDUCE, p->dense * width, wait);
+    }
+    reduce_one(w, STC_SLOT_EDP, scatter ? STC_COLL_REDUCE_SCATTER : STC_COLL_ALL_REDUCE, p->expert * width, wait);
+}
+
+/* ---- pipeline traffic ---- */
+
+static struct stc_task *p2p(struct stc_low *w, enum stc_stream s, enum stc_slot slot)
+{
+    return stc_low_join(w, s, slot, STC_COLL_SEND_RECV, stc_build_boundary_bytes(&w->b));
+}
+
+/* Receives what the item needs and makes compute wait for it. Where the stack
+ * does not overlap, the receive is posted after the item before, and compute
+ * waits for its sends too (batched isend/irecv, then wait). */
+static void receive(struct stc_low *w, int needed, enum stc_stream s, enum stc_slot slot)
+{
+    int overlap = w->b.stack->overlap_p2p;
+    if (needed) {
+        struct stc_task *t = p2p(w, s, slot);
+        if (!overlap) stc_low_wait(t, stc_rel(STC_STREAM_COMPUTE, 0));
+        stc_low_need(w, stc_low_mark(w, s));
+    }
+    if (!overlap && w->b.layout->pp > 1) {
+        stc_low_need(w, stc_rel(STC_STREAM_FSEND, 0));
+        stc_low_need(w, stc_rel(STC_STREAM_BSEND, 0));
+    }
+}
+
+static void send(struct stc_low *w, int needed, enum stc_stream s, enum stc_slot slot)
+{
+    stc_low_cut(w);
+    if (!needed) return;
+    stc_low_wait(p2p(w, s, slot), stc_low_mark(w, STC_STREAM_COMPUTE));
+}
+
+/* ---- units ---- */
+
+/* FSDP gathers a unit when the unit `ahead` before it is done, so that no more
+ * than ahead + 1 are in memory. marks[u]: compute after unit u. */
+static void unit_gather(struct stc_low *w, const struct stc_unit *u, const uint32_t *marks, int32_t i)
+{
+    int32_t ahead = w->b.stack->prefetch_layers;
+    uint32_t wait = i - ahead - 1 >= 0 ? marks[i - ahead - 1] : 0;
+    uint32_t before = w->n[STC_STREAM_GATHER];
+    gather_params(w, &u->params, wait);
+    if (w->n[STC_STREAM_GATHER] > before) stc_low_need(w, stc_low_mark(w, STC_STREAM_GATHER));
+}
+
+static void unit_host(struct stc_low *w, int32_t n_launches)
+{
+    if (!w->host_bound) return;
+    stc_low_host(w, n_launches);
+    stc_low_need(w, stc_low_mark(w, STC_STREAM_HOST));
+}
+
+static int gathers_now(const struct stc_low *w, const struct stc_item_variant *v)
+{
+    const struct stc_layout *l = w->b.layout;
+    if (l->shard == STC_SHARD_ZERO3 || l->shard == STC_SHARD_HSDP)
+        return v->kind == STC_ITEM_F ? v->first_micro || l->reshard_after_forward : l->reshard_after_forward;
+    int zero12 = l->shard == STC_SHARD_ZERO1 || l->shard == STC_SHARD_ZERO2;
+    return zero12 && w->b.stack->overlap_param_gather && v->kind == STC_ITEM_F && v->first_micro;
+}
+
+static void forward(struct stc_low *w, const struct stc_item_variant *v, uint32_t *marks)
+{
+    const struct stc_chunk *c = &w->chunks[v->chunk];
+    receive(w, !c->first, STC_STREAM_FRECV, STC_SLOT_FRECV);
+    int gather = gathers_now(w, v);
+    for (int32_t i = 0; i < c->n; i++) {
+        if (gather) unit_gather(w, &c->units[i], marks, i);
+        unit_host(w, c->units[i].fwd.n_launches);
+        stc_low_pieces(w, &c->units[i].fwd, STC_WHICH_ALL);
+        if (gather) stc_low_cut(w);
+        marks[i] = stc_low_mark(w, STC_STREAM_COMPUTE);
+    }
+    send(w, !c->last, STC_STREAM_FSEND, STC_SLOT_FSEND);
+}
+
+/* Gradients leave when this item is the last that adds to them, or at every
+ * micro-batch where they are sharded. */
+static int reduces_now(const struct stc_low *w, const struct stc_item_variant *v)
+{
+    const struct stc_layout *l = w->b.layout;
+    if (l->shard == STC_SHARD_ZERO2 || stc_low_fsdp(w)) return v->last_micro || w->b.stack->reduce_every_micro;
+    return v->last_micro && w->b.stack->overlap_grad_reduce;
+}
+
+static void backward(struct stc_low *w, const struct stc_item_variant *v, uint32_t *marks)
+{
+    const struct stc_chunk *c = &w->chunks[v->chunk];
+    int split = w->b.layout->schedule == STC_SCHED_ZB_H1 || w->b.layout->schedule == STC_SCHED_ZB_H2;
+    receive(w, !c->last, STC_STREAM_BRECV, STC_SLOT_BRECV);
+    int gather = gathers_now(w, v), reduce = reduces_now(w, v), per_unit = stc_low_fsdp(w);
+    struct stc_param_count bucket = {0, 0};
+    for (int32_t k = 0; k < c->n; k++) {
+        const struct stc_unit *u = &c->units[c->n - 1 - k];
+        if (gather) unit_gather(w, u, marks, k);
+        unit_host(w, u->bwd.n_launches);
+        stc_low_pieces(w, &u->bwd, split ? STC_WHICH_NO_WGRAD : STC_WHICH_ALL);
+        if (gather) stc_low_cut(w);
+        bucket.dense += u->params.dense;
+        bucket.expert += u->params.expert;
+        double bytes = (bucket.dense + bucket.expert) * w->b.stack->grad_reduce_bytes;
+        if (reduce && (per_unit || bytes >= w->b.stack->bucket_bytes || k == c->n - 1)) {
+            stc_low_cut(w);
+            stc_low_reduce_grads(w, &bucket, stc_low_mark(w, STC_STREAM_COMPUTE));
+            bucket = (struct stc_param_count){0, 0};
+        }
+        marks[k] = stc_low_mark(w, STC_STREAM_COMPUTE);
+    }
+    send(w, !c->first, STC_STREAM_BSEND, STC_SLOT_BSEND);
+}
+
+static void weight_grad(struct stc_low *w, const struct stc_item_variant *v)
+{
+    const struct stc_chunk *c = &w->chunks[v->chunk];
+    for (int32_t k = 0; k < c->n; k++) stc_low_pieces(w, &c->units[c->n - 1 - k].bwd, STC_WHICH_WGRAD);
+    stc_low_cut(w);
+}
+
+static const char *const item_names[] = {"F", "B", "W"};
+
+void stc_low_item(struct stc_low *w, const struct stc_item_variant *v)
+{
+    uint32_t *marks = STC_NEW_N(w->o->a, uint32_t, (size_t)w->chunks[v->chunk].n + 1);
+    if (!marks) {
+        w->err = STC_ERR_NOMEM;
+        return;
+    }
+    w->item = v->kind;
+    w->name = item_names[v->kind];
+    switch ((enum stc_item_kind)v->kind) {
+    case STC_ITEM_F: forward(w, v, marks); break;
+    case STC_ITEM_B: backward(w, v, marks); break;
+    case STC_ITEM_W: weight_grad(w, v); break;
+    }
+}
+
+/* ---- the ends of a step ---- */
+
+void stc_low_begin_step(struct stc_low *w)
+{
+    w->item = 3;
+    w->name = "step";
+    stc_low_add(w, STC_PART_HOST, stc_s_to_tick(w->b.stack->host_s_per_step));
+    stc_low_cut(w);
+}
+
+/* Gradients that have not left yet, tied embeddings, norm, update, gather. */
+void stc_low_end_step(struct stc_low *w)
+{
+    const struct stc_layout *l = w->b.layout;
+    struct stc_param_count all = {0, 0};
+    double embed = 0;
+    for (int32_t c = 0; c < l->vp; c++) {
+        struct stc_param_count p = stc_low_chunk_params(w, c);
+        all.dense += p.dense;
+        all.expert += p.expert;
+        if (w->chunks[c].first || w->chunks[c].last)
+            embed = (double)stc_build_padded_vocab(&w->b) / l->tp * w->b.model->hidden;
+    }
+    w->item = 3;
+    w->name = "optimizer";
+    int already = l->shard == STC_SHARD_ZERO2 || stc_low_fsdp(w) || w->b.stack->overlap_grad_reduce;
+    if (!already) stc_low_reduce_grads(w, &all, stc_rel(STC_STREAM_COMPUTE, 0));
+    if (w->b.model->tied_embeddings && l->pp > 1 && embed > 0)
+        reduce_one(w, STC_SLOT_EMBED, STC_COLL_ALL_REDUCE, embed * w->b.stack->grad_reduce_bytes, stc_rel(STC_STREAM_COMPUTE, 0));
+    stc_low_need(w, stc_low_mark(w, STC_STREAM_REDUCE));
+    stc_low_need(w, stc_rel(STC_STREAM_BSEND, 0));
+    if (axis_n(w, STC_AXIS_WORLD) > 1) {
+        stc_low_add(w, STC_PART_OPTIMIZER, 0);
+        stc_low_cut(w);
+        (void)stc_low_join(w, STC_STREAM_COMPUTE, STC_SLOT_WORLD, STC_COLL_ALL_REDUCE, 8);
+    }
+    double owners = l->shard == STC_SHARD_NONE ? 1 : (double)axis_n(w, STC_AXIS_SHARD);
+    double expert_owners = l->shard == STC_SHARD_NONE ? 1 : (double)axis_n(w, STC_AXIS_EDP);
+    struct stc_ops ops;
+    struct stc_pieces pieces;
+    w->err = stc_build_optimizer(w->o->a, &w->b, all.dense + all.expert, all.dense / owners + all.expert / expert_owners, &ops, w->diag);
+    if (w->err == STC_OK) w->err = stc_optime(w->o->a, &w->time, &ops, &pieces);
+    if (w->err != STC_OK) return;
+    stc_ledger_add(&w->t->ledger, &pieces.ledger, 1);
+    stc_low_pieces(w, &pieces, STC_WHICH_ALL);
+    stc_low_cut(w);
+    int zero12 = l->shard == STC_SHARD_ZERO1 || l->shard == STC_SHARD_ZERO2;
+    if (zero12 && !w->b.stack->overlap_param_gather) {
+        gather_params(w, &all, stc_low_mark(w, STC_STREAM_COMPUTE));
+        stc_low_need(w, stc_low_mark(w, STC_STREAM_GATHER));
+        stc_low_add(w, STC_PART_OPTIMIZER, 0);
+        stc_low_cut(w);
+    }
+}

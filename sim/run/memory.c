@@ -1,0 +1,53 @@
+/* memory.c - see memory.h. */
+#include "sim/run/memory.h"
+
+/* What one item adds before it runs, needs while it runs, and frees after. */
+struct delta { double before, during, after; };
+
+static struct delta item_delta(const struct stc_stage_tmpl *t, int32_t item)
+{
+    int32_t c = t->item_chunk[item];
+    switch (t->item_kind[item]) {
+    case STC_ITEM_F: return (struct delta){t->chunk_keep_bytes[c], 0, 0};
+    case STC_ITEM_B: return (struct delta){0, t->chunk_work_bytes[c], -t->chunk_keep_bytes[c]};
+    default: return (struct delta){0, 0, 0};
+    }
+}
+
+static void point(struct stc_track *out, stc_tick t, double bytes)
+{
+    out->points[out->n_points++] = (struct stc_mem_point){t, bytes};
+}
+
+enum stc_err stc_track_stage(struct stc_arena *a, const struct stc_lowered *low, int32_t stage,
+                             const struct stc_mem_est *closed, const struct stc_watch *w, struct stc_track *out)
+{
+    const struct stc_stage_tmpl *t = &low->stages[stage];
+    *out = (struct stc_track){0};
+    int timed = w->item_start != NULL;
+    if (timed) {
+        out->points = STC_NEW_N(a, struct stc_mem_point, (size_t)t->n_items * 3 + 1);
+        if (!out->points) return STC_ERR_NOMEM;
+    }
+    /* States do not move during a step: they are the closed form's by kind. */
+    out->static_bytes = closed->bytes[STC_MEM_PARAM] + closed->bytes[STC_MEM_GRAD] + closed->bytes[STC_MEM_OPTIM] +
+                        closed->bytes[STC_MEM_BUFFER] + closed->bytes[STC_MEM_FRAMEWORK];
+    double now = out->static_bytes;
+    out->peak_bytes = now;
+    if (timed) point(out, 0, now);
+    for (int32_t i = 0; i < t->n_items; i++) {
+        struct delta d = item_delta(t, i);
+        now += d.before;
+        double high = now + d.during;
+        if (high > out->peak_bytes) {
+            out->peak_bytes = high;
+            out->peak_item = i;
+        }
+        if (timed && w->item_start[stage][i] >= 0 && (d.before != 0 || d.after != 0)) {
+            point(out, w->item_start[stage][i], high);
+            point(out, w->item_end[stage][i], now + d.after);
+        }
+        now += d.after;
+    }
+    return STC_OK;
+}

@@ -1,0 +1,55 @@
+/* prog.c - see prog.h. */
+#include "sim/run/prog.h"
+
+static void translate_waits(const struct stc_stage_tmpl *t, int32_t item, struct stc_task *out)
+{
+    const uint32_t *base = &t->base[(size_t)item * STC_STREAM_COUNT];
+    for (int i = 0; i < STC_MAX_WAITS; i++) {
+        uint32_t w = out->wait[i];
+        if (w == 0) break;
+        uint32_t s = w >> 28;
+        out->wait[i] = stc_wait(s, base[s] + (w & 0x0fffffffU) - 1);
+    }
+}
+
+static enum stc_next next(void *self, uint32_t cls, uint32_t stream, int64_t now, struct stc_task *out)
+{
+    (void)now;
+    struct stc_step_prog *p = self;
+    const struct stc_comms *c = p->comms;
+    int32_t rank = c->part.rank_rep[cls];
+    const struct stc_stage_tmpl *t = &p->low->stages[rank / p->per_stage];
+    struct stc_cursor *at = &p->at[cls * STC_STREAM_COUNT + stream];
+    if (at->busy >= t->n_busy[stream]) return STC_NEXT_END;
+    int32_t item = t->busy[stream][at->busy];
+    const struct stc_block_tmpl *b = &t->blocks[t->item_block[item]];
+    *out = t->tasks[b->off[stream] + at->task];
+    translate_waits(t, item, out);
+    out->user2 = (uint32_t)item;
+    if (out->kind == STC_TASK_JOIN) {
+        int32_t comm = c->part.comm_class[c->rank_comm[out->ref][rank]];
+        out->amount = c->op_index[comm] + c->op_rank[out->amount];
+        out->ref = (uint32_t)comm;
+    } else if (p->factor[cls] > 1) {
+        out->amount = (int64_t)((double)out->amount * p->factor[cls] + 0.5);
+    }
+    if (++at->task == b->n[stream]) {
+        at->task = 0;
+        at->busy++;
+    }
+    return STC_NEXT_TASK;
+}
+
+enum stc_err stc_step_prog_init(struct stc_arena *a, const struct stc_lowered *low, const struct stc_comms *comms,
+                                struct stc_step_prog *out)
+{
+    size_t n = (size_t)comms->part.n_ranks;
+    *out = (struct stc_step_prog){.low = low, .comms = comms, .per_stage = low->place->n_ranks / low->n_stages};
+    out->factor = STC_NEW_N(a, double, n);
+    out->at = STC_NEW_N(a, struct stc_cursor, n *STC_STREAM_COUNT);
+    if (!out->factor || !out->at) return STC_ERR_NOMEM;
+    for (size_t i = 0; i < n; i++) out->factor[i] = stc_rank_factor(low, comms->part.rank_rep[i]);
+    return STC_OK;
+}
+
+struct stc_prog stc_step_prog(struct stc_step_prog *p) { return (struct stc_prog){.self = p, .next = next}; }
