@@ -237,8 +237,11 @@ static enum stc_err read_row(struct stc_hw *hw, int kind, const struct stc_node 
     if (err != STC_OK) return err;
     snprintf(row, NAME_BYTES, "%s", map->key);
     if (kind == GPUS) {
+        /* A size without `cuda` must not keep that of the row it started from. */
         struct stc_gpu *g = row;
-        if (g->mem_cuda_bytes <= 0) g->mem_cuda_bytes = g->mem_bytes;
+        bool resized =
+            stc_node_path(map, "memory.size") && !stc_node_path(map, "memory.cuda");
+        if (resized || g->mem_cuda_bytes <= 0) g->mem_cuda_bytes = g->mem_bytes;
     }
     err = check_row(hw, kind, row, map, diag);
     return err == STC_OK ? put_row(hw, kind, row, diag) : err;

@@ -13,7 +13,7 @@
  * route is arithmetic: O(1), nothing stored per pair.
  *
  * UNITS. capacity_Bps = line rate × efficiency × degradations.
- * COST. Memory O(links) (about 60 bytes a GPU and link kind); 16,384 GPUs in
+ * COST. Memory O(links), 40 bytes each; 16,384 GPUs in
  * a few milliseconds; a route in about 50 ns.
  * OWNERSHIP. All in the arena given; the cluster is copied.
  */

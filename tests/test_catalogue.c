@@ -330,6 +330,7 @@ START_TEST(catalogue_user_rows_win_and_may_start_from_another)
     ck_assert_str_eq(c.node.name, "box");
     ck_assert_int_eq(c.n_nodes, 2);
     stc_assert_near(c.gpu.tdp_w, 500, 0);
+    stc_assert_near(c.gpu.mem_cuda_bytes, 100e9, 0); /* not that of the H100 */
 }
 END_TEST
 
