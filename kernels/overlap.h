@@ -1,31 +1,77 @@
 /*
- * overlap.h - what compute and communication lose when they share a GPU.
+ * overlap.h - what communication and compute cost each other on one GPU.
  *
- * THEORY. A collective holds one thread block per channel, each on an SM of its
- * own, and moves its bytes through HBM. A product beside it keeps the other
- * SMs: rate = 1 - held/SMs, times what the memory system's share takes from it.
- * Classes of communication: 0 inside the node, 1 between nodes, 2 pipeline
- * send/recv.
+ * THEORY. A collective that runs beside a kernel takes three things from it:
+ *   SMs    a NCCL channel is one thread block that keeps an SM busy while it
+ *          waits; `sm_hold` is how much of the SM the kernel loses (a second
+ *          block may still fit beside it). A persistent GEMM sized for all SMs
+ *          loses at least what the missing SMs would have done;
+ *   HBM    each byte on the wire is read and written in memory `hbm_per_wire`
+ *          times; what a family needs of HBM decides how much it feels that
+ *          (`feel_hbm`: 1 for memory-bound kernels, little for products);
+ *   power  links and SMs that move data take from the same budget (`power`).
+ * The kernel then progresses at
  *
- * SOURCES. Channels: NCCL's defaults by link (kernels/COLLECTIVES.md). Measured
- * slowdowns of products beside NCCL on A100 and H100 are 5 to 20 % (Rashidi et
- * al. 2007.00156; Agrawal et al., T3, 2401.16677; Wang et al., Domino,
- * 2409.15241); the suite `overlap` of kernels/cuda measures them here.
+ *     rate = (1 - sm_hold c / n_sm) (1 - feel_hbm u) (1 - power),
+ *     u    = min(1, hbm_per_wire wire_Bps / mem_Bps)
  *
- * UNITS. Rates in (0, 1]: share of the speed alone.
+ * and the collective at 1 - slow_comm(family), because its loads queue behind
+ * the kernel's. Copy-engine transfers hold no SM. Alone, both rates are 1.
+ *
+ * SOURCES of the priors. Rashidi et al., "Enabling Compute-Communication
+ * Overlap in Distributed Deep Learning Training Platforms" (ISCA 2021): SMs and
+ * memory bandwidth taken by collectives; Lee et al., "Characterizing
+ * Compute-Communication Overlap in GPU-Accelerated Distributed Deep Learning"
+ * (2025): products slow by 19 % in the mean, 40 % at most; Megatron-LM's advice
+ * CUDA_DEVICE_MAX_CONNECTIONS=1 and fewer CTAs for the same reason. They are
+ * priors: the overlap suite of kernels/cuda measures them on a machine.
+ *
+ * UNITS. Rates are shares in (0, 1]. OWNERSHIP. Plain values. COST. ~10 ns.
  */
 #ifndef STC_KERNELS_OVERLAP_H
 #define STC_KERNELS_OVERLAP_H
 
+#include "hw/gpu.h"
 #include "kernels/coll.h"
+#include "kernels/cost.h"
 
-enum { STC_OVERLAP_INTRA, STC_OVERLAP_NET, STC_OVERLAP_P2P, STC_OVERLAP_CLASSES };
+struct stc_overlap_gen {
+    double sm_hold;      /* share of an SM that one channel takes from a kernel */
+    double hbm_per_wire; /* HBM bytes moved for each byte that leaves the port */
+    double power;        /* clock lost to the power budget while both run */
+};
 
-/* Speed of compute while communication of one class runs beside it. */
-double stc_overlap_rate(enum stc_gen gen, int comm_class);
-/* While all classes of the bit mask do. */
-double stc_overlap_mask_rate(enum stc_gen gen, int mask);
-/* Speed of a product while a collective over this group runs beside it. */
-double stc_overlap_work_rate(enum stc_gen gen, const struct stc_group_shape *g);
+struct stc_overlap_family {
+    double feel_hbm;  /* how much of the HBM share taken the kernel feels */
+    double slow_comm; /* what the kernel takes from a collective beside it */
+};
+
+struct stc_overlap_params {
+    struct stc_overlap_gen gen[STC_GEN_COUNT];
+    struct stc_overlap_family family[STC_FAMILY_COUNT]; /* compute families are read */
+    double min_rate; /* no kernel is stopped altogether */
+};
+
+/* A communication as its neighbour sees it. */
+struct stc_overlap_comm {
+    int n_channels;  /* SMs held; 0 for the copy engines */
+    double wire_Bps; /* leaving the GPU on average while it runs */
+};
+
+/* The literature's figures; what any machine starts with. */
+void stc_overlap_prior(struct stc_overlap_params *p);
+
+/* From an estimate: its channels, and its bytes over its time. */
+void stc_overlap_of_coll(const struct stc_coll_est *e, struct stc_overlap_comm *out);
+
+/* At which a kernel of the family progresses beside the communication; NULL or
+ * an idle one: 1. */
+double stc_overlap_compute_rate(const struct stc_overlap_params *p,
+                                const struct stc_gpu *gpu, enum stc_family family,
+                                const struct stc_overlap_comm *comm);
+
+/* At which the communication progresses beside a kernel of the family. */
+double stc_overlap_comm_rate(const struct stc_overlap_params *p,
+                             enum stc_family family);
 
 #endif
