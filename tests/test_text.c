@@ -95,6 +95,7 @@ static const struct {
      "\xef\xbb\xbf"
      "a,b\n1,2\n",
      "1|2/"},
+    {"mark, then quotes", "\xef\xbb\xbf\"a\",b\n1,2\n", "1|2/"},
     {"empty fields", "a,b\n,\n1,\n", "|/1|/"},
     {"empty lines are skipped", "a,b\n\n1,2\n\n", "1|2/"},
     {"quotes", "a,b\n\"x,y\",\"say \"\"hi\"\"\"\n", "x,y|say \"hi\"/"},

@@ -42,7 +42,7 @@ struct row {
     size_t len;
     int n;
     size_t start[STC_CSV_MAX_COLS];
-    bool too_long, too_wide, bad_quote;
+    bool too_long, too_wide, bad_quote, any_quote;
 };
 
 static void row_put(struct row *r, int ch)
@@ -59,7 +59,7 @@ static void read_quoted(struct row *r)
 {
     for (;;) {
         int ch = next_char(r->csv);
-        if (ch == EOF) {
+        if (ch == EOF || ch == '\0') {
             r->bad_quote = true;
             return;
         }
@@ -76,6 +76,22 @@ static void read_quoted(struct row *r)
     }
 }
 
+/* A byte order mark may stand before the header. Returns the next character;
+ * bytes that only began like one are put into the field. */
+static int skip_bom(struct row *r, int first)
+{
+    int second = next_char(r->csv);
+    if (second != 0xbb) {
+        row_put(r, first);
+        return second;
+    }
+    int third = next_char(r->csv);
+    if (third == 0xbf) return next_char(r->csv);
+    row_put(r, first);
+    row_put(r, second);
+    return third;
+}
+
 /* One field; returns what ended it: ',', '\n' or EOF. */
 static int read_field(struct row *r)
 {
@@ -84,8 +100,10 @@ static int read_field(struct row *r)
     else
         r->start[r->n++] = r->len;
     int ch = next_char(r->csv);
+    if (ch == 0xef && r->csv->header_buf == NULL && r->n == 1) ch = skip_bom(r, ch);
     bool quoted = ch == '"';
     if (quoted) {
+        r->any_quote = true;
         read_quoted(r);
         ch = next_char(r->csv);
     }
@@ -127,7 +145,7 @@ static enum stc_err read_row(struct stc_csv *c, struct row *r, bool *got,
         do {
             end = read_field(r);
         } while (end == ',' && !r->too_wide);
-    } while (r->n == 1 && c->buf[0] == '\0' && end == '\n' && !r->bad_quote &&
+    } while (r->n == 1 && c->buf[0] == '\0' && end == '\n' && !r->any_quote &&
              !r->too_long);
     if (r->too_long)
         return stc_csv_fail(c, -1, diag, STC_ERR_PARSE,
@@ -137,8 +155,10 @@ static enum stc_err read_row(struct stc_csv *c, struct row *r, bool *got,
         return stc_csv_fail(c, -1, diag, STC_ERR_PARSE, "more than %d columns",
                             STC_CSV_MAX_COLS);
     if (r->bad_quote)
-        return stc_csv_fail(c, -1, diag, STC_ERR_PARSE,
-                            "a quote is left open, or text follows a closing quote");
+        return stc_csv_fail(
+            c, -1, diag, STC_ERR_PARSE,
+            "a quote is left open, or text follows a closing quote, or a "
+            "NUL stands in the text");
     *got = true;
     return STC_OK;
 }
@@ -147,7 +167,6 @@ static enum stc_err read_header(struct stc_csv *c, struct stc_diag *diag)
 {
     struct row r;
     bool got;
-    static const char bom[3] = {'\xef', '\xbb', '\xbf'};
     enum stc_err err = read_row(c, &r, &got, diag);
     if (err != STC_OK) return err;
     if (!got)
@@ -159,7 +178,6 @@ static enum stc_err read_header(struct stc_csv *c, struct stc_diag *diag)
     memcpy(c->header_buf, c->buf, r.len);
     for (int i = 0; i < r.n; i++)
         c->header[i] = c->header_buf + r.start[i];
-    if (strncmp(c->header[0], bom, sizeof(bom)) == 0) c->header[0] += sizeof(bom);
     for (int i = 0; i < r.n; i++) {
         int first = stc_csv_col(c, c->header[i]);
         if (first >= 0)
