@@ -1,0 +1,165 @@
+#include "reports/validate_text.h"
+
+#include "reports/fmt.h"
+#include "reports/json_util.h"
+
+#include <math.h>
+#include <string.h>
+
+static void table(const char *title, const struct stc_vsum *sums, int n,
+                  struct stc_text *out)
+{
+    struct stc_fmt f, g, h;
+    if (n == 0) return;
+    stc_fmt_section(out, title);
+    stc_text_printf(out, "%-42s %-20s %4s %4s %8s %8s  %s\n", "source",
+                    sums[0].mem_kind ? "kind" : "", "rows", "none", "error", "bias",
+                    "worst");
+    for (int i = 0; i < n; i++) {
+        const struct stc_vsum *s = &sums[i];
+        stc_text_printf(out, "%-42.42s %-20s %4d %4d %8s %8s  %s %s\n", s->source,
+                        s->mem_kind ? s->mem_kind : "", s->n, s->n_missing,
+                        stc_fmt_pct(&f, s->mape),
+                        s->n > s->n_missing ? stc_fmt_signed_pct(&g, s->bias) : "-",
+                        s->worst_id,
+                        s->worst_id[0] ? stc_fmt_signed_pct(&h, s->worst) : "-");
+    }
+}
+
+/* Mean over the sources with at least five rows, none missing. */
+static double mean_of_large(const struct stc_vsum *s, int n, int *n_large)
+{
+    double sum = 0;
+    *n_large = 0;
+    for (int i = 0; i < n; i++)
+        if (s[i].n >= 5 && s[i].n_missing == 0) {
+            sum += s[i].mape;
+            (*n_large)++;
+        }
+    return *n_large ? sum / *n_large : (double)NAN;
+}
+
+static void score(const char *what, double value, int n_sources, int forecast, int rows,
+                  const struct stc_vsum *sums, struct stc_text *out)
+{
+    struct stc_fmt f, g;
+    int n_large;
+    double large = mean_of_large(sums, n_sources, &n_large);
+    if (n_sources == 0) return;
+    stc_text_printf(out,
+                    "%-10s %d of %d rows forecast; mean over %d sources %s; over %d "
+                    "complete ones of 5 rows or more %s\n",
+                    what, forecast, rows, n_sources, stc_fmt_pct(&f, value), n_large,
+                    stc_fmt_pct(&g, large));
+}
+
+void stc_report_validate(const struct stc_vreport *r, struct stc_text *out)
+{
+    struct stc_fmt f;
+    stc_text_printf(out,
+                    "%d rows of measured %s runs; error: mean absolute percentage, a "
+                    "row without a forecast counts 100 %%\n",
+                    r->n_rows, r->kind);
+    table("Step time", r->time, r->n_time, out);
+    table("Peak memory", r->mem_kinds, r->n_mem_kinds, out);
+    stc_fmt_section(out, "Score");
+    score("step time", r->time_score, r->n_time, r->n_time_forecast, r->n_time_rows,
+          r->time, out);
+    score("memory", r->mem_score, r->n_mem, r->n_mem_forecast, r->n_mem_rows, r->mem,
+          out);
+    if (r->n_time_forecast)
+        stc_text_printf(
+            out, "%-10s %s of the measured times lie inside the 90 %% interval\n",
+            "interval", stc_fmt_pct(&f, r->inside90));
+}
+
+static void parts_line(const struct stc_vrow *row, struct stc_text *out)
+{
+    struct stc_fmt f, g, h;
+    const char *id = row->id;
+    for (int c = 0; c < row->n_cases; c++) {
+        const struct stc_vcase *k = &row->cases[c];
+        double unit = k->is_mem ? 1.0 / 1073741824.0 : 1;
+        stc_text_printf(out, "%-14.14s %-6.6s %10s %10s %9s", id,
+                        k->is_mem               ? "GiB"
+                        : k->quantity[0] == 's' ? "s"
+                                                : "tok/s",
+                        stc_fmt_num(&f, k->measured * unit),
+                        stc_fmt_num(&g, k->predicted * unit),
+                        stc_fmt_signed_pct(&h, k->predicted / k->measured - 1));
+        if (isnan(k->predicted)) stc_text_printf(out, "  %s", row->note);
+        if (row->simulated && !k->is_mem)
+            for (int p = 0; p < STC_PART_COUNT; p++)
+                if (row->part_s[p] > 0)
+                    stc_text_printf(out, " %s=%.4g", stc_part_key((enum stc_part)p),
+                                    row->part_s[p]);
+        if (row->simulated && k->is_mem)
+            for (int m = 0; m < STC_MEM_COUNT; m++)
+                if (row->mem.bytes[m] > 0)
+                    stc_text_printf(out, " %s=%.3g", stc_mem_name((enum stc_mem_kind)m),
+                                    row->mem.bytes[m] * unit);
+        stc_text_put(out, "\n");
+    }
+}
+
+void stc_report_validate_parts(const struct stc_vreport *r, struct stc_text *out)
+{
+    stc_text_printf(out,
+                    "%-14s %-6s %10s %10s %9s parts of the busiest stage (s) or of the "
+                    "fullest (GiB)\n",
+                    "row", "unit", "measured", "forecast", "error");
+    for (int i = 0; i < r->n_rows; i++)
+        parts_line(&r->rows[i], out);
+}
+
+static json_t *sums_json(const struct stc_vsum *s, int n)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < n; i++) {
+        json_t *j = json_object();
+        stc_json_put(j, "source", json_string(s[i].source));
+        if (s[i].mem_kind) stc_json_put(j, "mem_kind", json_string(s[i].mem_kind));
+        stc_json_put(j, "rows", json_integer(s[i].n));
+        stc_json_put(j, "without_forecast", json_integer(s[i].n_missing));
+        stc_json_put(j, "mape", stc_json_num(s[i].mape));
+        stc_json_put(j, "bias", stc_json_num(s[i].bias));
+        stc_json_put(j, "worst_id", json_string(s[i].worst_id));
+        stc_json_put(j, "worst", stc_json_num(s[i].worst));
+        json_array_append_new(list, j);
+    }
+    return list;
+}
+
+static json_t *rows_json(const struct stc_vreport *r)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < r->n_rows; i++)
+        for (int c = 0; c < r->rows[i].n_cases; c++) {
+            const struct stc_vcase *k = &r->rows[i].cases[c];
+            json_t *j = json_object();
+            stc_json_put(j, "id", json_string(r->rows[i].id));
+            stc_json_put(j, "quantity", json_string(k->quantity));
+            stc_json_put(j, "measured", stc_json_num(k->measured));
+            stc_json_put(j, "predicted", stc_json_num(k->predicted));
+            stc_json_put(j, "lo90", stc_json_num(k->lo90));
+            stc_json_put(j, "hi90", stc_json_num(k->hi90));
+            stc_json_put(j, "note", json_string(r->rows[i].note));
+            json_array_append_new(list, j);
+        }
+    return list;
+}
+
+enum stc_err stc_report_validate_json(const struct stc_vreport *r, struct stc_text *out,
+                                      struct stc_diag *diag)
+{
+    json_t *doc = stc_json_document("validation", 1);
+    stc_json_put(doc, "kind", json_string(r->kind));
+    stc_json_put(doc, "time_score", stc_json_num(r->time_score));
+    stc_json_put(doc, "memory_score", stc_json_num(r->mem_score));
+    stc_json_put(doc, "inside_90", stc_json_num(r->inside90));
+    stc_json_put(doc, "time", sums_json(r->time, r->n_time));
+    stc_json_put(doc, "memory", sums_json(r->mem, r->n_mem));
+    stc_json_put(doc, "memory_by_kind", sums_json(r->mem_kinds, r->n_mem_kinds));
+    stc_json_put(doc, "rows", rows_json(r));
+    return stc_json_text(doc, out, diag);
+}
