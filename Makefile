@@ -250,7 +250,7 @@ format:
 ## lint: clang-tidy and cppcheck
 lint:
 	$(Q)if command -v clang-tidy >/dev/null; then \
-	  printf '%s\n' $(or $(LINT),$(LIB_SRC) $(CLI_SRC)) | xargs -P $(JOBS) -n 1 -I{} \
+	  printf '%s\n' $(or $(LINT),$(LIB_SRC) $(CLI_SRC)) | xargs -P $(JOBS) -I{} \
 	  clang-tidy --quiet {} -- -std=c11 -D_POSIX_C_SOURCE=200809L -I. ; \
 	  else echo "lint: no clang-tidy"; fi
 	$(Q)if command -v cppcheck >/dev/null; then \

@@ -69,12 +69,12 @@ static enum stc_err unknown_key(const struct stc_bind_table *t, const char *full
     const char *key = dot != NULL ? dot + 1 : full;
     for (int i = 0; i < t->n_rows; i++) {
         const char *s = t->rows[i].section;
-        if (strlen(s) == section_len && strncmp(s, full, section_len) == 0)
+        bool same = strlen(s) == section_len && strncmp(s, full, section_len) == 0;
+        bool top = section_len == 0 && strchr(s, '.') == NULL;
+        bool repeated = n > 0 && strcmp(names[n - 1], s) == 0;
+        if (same)
             names[n++] = t->rows[i].key;
-        else if (section_len == 0 && strchr(s, '.') == NULL && n > 0 &&
-                 names[n - 1] != s)
-            names[n++] = s;
-        else if (section_len == 0 && n == 0)
+        else if (top && !repeated)
             names[n++] = s;
     }
     for (int i = 0; i < t->n_rows && near[0] == '\0'; i++)

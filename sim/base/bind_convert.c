@@ -210,7 +210,7 @@ static enum stc_err to_name(const char *text, unsigned char *out, size_t size,
     enum stc_err err = check_text(text, size - 1, diag);
     if (err != STC_OK) return err;
     memset(out, 0, size);
-    memcpy(out, text, strlen(text));
+    memcpy(out, text, strlen(text) + 1);
     return STC_OK;
 }
 

@@ -23,8 +23,8 @@ static void put_back(struct stc_csv *c, int ch)
         c->mem_pos--;
 }
 
-enum stc_err stc_csv_fail(const struct stc_csv *c, int col, struct stc_diag *diag,
-                          enum stc_err err, const char *fmt, ...)
+enum stc_err(stc_csv_fail)(const struct stc_csv *c, int col, struct stc_diag *diag,
+                           enum stc_err err, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);

@@ -129,8 +129,8 @@ static void full_key(const struct stc_node *n, struct stc_text *t)
     stc_text_printf(t, "[%d]", index);
 }
 
-enum stc_err stc_node_fail(const struct stc_node *n, struct stc_diag *diag,
-                           enum stc_err err, const char *fmt, ...)
+enum stc_err(stc_node_fail)(const struct stc_node *n, struct stc_diag *diag,
+                            enum stc_err err, const char *fmt, ...)
 {
     struct stc_text key;
     va_list ap;
@@ -177,7 +177,7 @@ enum stc_err stc_node_text(const struct stc_node *n, const char **out,
 enum stc_err stc_node_units(const struct stc_node *n, enum stc_dim dim, double *out,
                             struct stc_diag *diag)
 {
-    const char *text = NULL;
+    const char *text;
     struct stc_diag why;
     enum stc_err err = stc_node_text(n, &text, diag);
     if (err != STC_OK) return err;
@@ -193,7 +193,7 @@ enum stc_err stc_node_double(const struct stc_node *n, double *out,
 
 enum stc_err stc_node_i64(const struct stc_node *n, int64_t *out, struct stc_diag *diag)
 {
-    const char *text = NULL;
+    const char *text;
     enum stc_err err = stc_node_text(n, &text, diag);
     if (err != STC_OK) return err;
     if (stc_text_to_i64(text, out)) return STC_OK;
@@ -203,7 +203,7 @@ enum stc_err stc_node_i64(const struct stc_node *n, int64_t *out, struct stc_dia
 
 enum stc_err stc_node_int(const struct stc_node *n, int *out, struct stc_diag *diag)
 {
-    int64_t v = 0;
+    int64_t v;
     enum stc_err err = stc_node_i64(n, &v, diag);
     if (err != STC_OK) return err;
     if (v < INT_MIN || v > INT_MAX)
@@ -215,7 +215,7 @@ enum stc_err stc_node_int(const struct stc_node *n, int *out, struct stc_diag *d
 enum stc_err stc_node_bool(const struct stc_node *n, bool *out, struct stc_diag *diag)
 {
     static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
-    const char *text = NULL;
+    const char *text;
     enum stc_err err = stc_node_text(n, &text, diag);
     if (err != STC_OK) return err;
     for (int i = 0; i < 6; i++) {

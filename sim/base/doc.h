@@ -100,5 +100,8 @@ enum stc_err stc_node_text(const struct stc_node *n, const char **out,
 /* "FILE:LINE: KEY: sentence", KEY with its sections ("layout.tp"). */
 enum stc_err stc_node_fail(const struct stc_node *n, struct stc_diag *diag,
                            enum stc_err err, const char *fmt, ...) STC_PRINTF(4, 5);
+/* As stc_fail: the code is seen by the compiler. */
+#define stc_node_fail(n, diag, err, ...) \
+ ((void)(stc_node_fail)((n), (diag), (err), __VA_ARGS__), stc_err_same(err))
 
 #endif

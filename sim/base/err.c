@@ -15,7 +15,7 @@ enum stc_err stc_failv(struct stc_diag *diag, enum stc_err err, const char *fmt,
     return err;
 }
 
-enum stc_err stc_fail(struct stc_diag *diag, enum stc_err err, const char *fmt, ...)
+enum stc_err(stc_fail)(struct stc_diag *diag, enum stc_err err, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -24,8 +24,8 @@ enum stc_err stc_fail(struct stc_diag *diag, enum stc_err err, const char *fmt, 
     return err;
 }
 
-enum stc_err stc_fail_prefix(struct stc_diag *diag, enum stc_err err, const char *fmt,
-                             ...)
+enum stc_err(stc_fail_prefix)(struct stc_diag *diag, enum stc_err err, const char *fmt,
+                              ...)
 {
     if (diag == NULL) return err;
     struct stc_diag prefix;

@@ -59,6 +59,17 @@ enum stc_err stc_failv(struct stc_diag *diag, enum stc_err err, const char *fmt,
 enum stc_err stc_fail_prefix(struct stc_diag *diag, enum stc_err err, const char *fmt,
                              ...) STC_PRINTF(3, 4);
 
+/* The same, spelt so that a compiler sees which code comes back and knows that
+ * outputs are set on every path that goes on. err is evaluated twice. */
+static inline enum stc_err stc_err_same(enum stc_err err)
+{
+    return err;
+}
+#define stc_fail(diag, err, ...) \
+ ((void)(stc_fail)((diag), (err), __VA_ARGS__), stc_err_same(err))
+#define stc_fail_prefix(diag, err, ...) \
+ ((void)(stc_fail_prefix)((diag), (err), __VA_ARGS__), stc_err_same(err))
+
 /* "success", "out of memory", …; never NULL. */
 STC_API const char *stc_err_text(enum stc_err err);
 

@@ -90,12 +90,20 @@ enum stc_err stc_text_err(const struct stc_text *t)
 
 /* ==== numbers ==== */
 
+bool stc_same_double(double a, double b)
+{
+    uint64_t x, y;
+    memcpy(&x, &a, sizeof(x));
+    memcpy(&y, &b, sizeof(y));
+    return x == y;
+}
+
 char *stc_text_double(double v, char *buf, size_t size)
 {
     for (int digits = 15; digits <= 17; digits++) {
         (void)snprintf(buf, size, "%.*g", digits, v);
         double back = strtod(buf, NULL);
-        if (memcmp(&back, &v, sizeof(v)) == 0) break;
+        if (stc_same_double(back, v)) break;
     }
     return buf;
 }

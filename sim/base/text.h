@@ -39,6 +39,9 @@ const char *stc_text_str(const struct stc_text *t);
 /* STC_OK, STC_ERR_NOMEM or STC_ERR_RANGE (the bound). */
 enum stc_err stc_text_err(const struct stc_text *t);
 
+/* The same bits: 0.0 is not -0.0, and a NaN is itself. */
+bool stc_same_double(double a, double b);
+
 /* The shortest of %.15g %.16g %.17g that reads back as the same double. */
 char *stc_text_double(double v, char *buf, size_t size);
 
@@ -95,6 +98,9 @@ enum stc_err stc_csv_i64(const struct stc_csv *c, int col, int64_t *out, bool *g
 /* "NAME:LINE: COLUMN: sentence" (col may be -1). */
 enum stc_err stc_csv_fail(const struct stc_csv *c, int col, struct stc_diag *diag,
                           enum stc_err err, const char *fmt, ...) STC_PRINTF(5, 6);
+#define stc_csv_fail(c, col, diag, err, ...)                    \
+ ((void)(stc_csv_fail)((c), (col), (diag), (err), __VA_ARGS__), \
+  stc_err_same(err)) /* as stc_fail */
 
 /* Writing: puts between begin and end make one row; quotes where needed. */
 struct stc_csv_writer {

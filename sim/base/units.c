@@ -282,7 +282,7 @@ static void offer(double v, enum stc_dim dim, double unit, const char *suffix,
     (void)snprintf(text, sizeof(text), "%s%s%s", num, suffix, symbol);
     if (best[0] != '\0' && strlen(text) >= strlen(best)) return;
     if (stc_units_parse(text, dim, &back, NULL) != STC_OK) return;
-    if (memcmp(&back, &v, sizeof(v)) == 0) memcpy(best, text, sizeof(text));
+    if (stc_same_double(back, v)) memcpy(best, text, sizeof(text));
 }
 
 char *stc_units_format_exact(double value, enum stc_dim dim, char *buf, size_t size)
