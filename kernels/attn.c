@@ -22,33 +22,45 @@ static double head_factor(double d, double f64, double f192, double f256, double
     return d >= 512 ? f512 : f256 + (f512 - f256) * (d - 256) / 256;
 }
 
-/* Pairs of blocks of one head, and the keys of its longest block of queries. */
-static double n_pairs(const struct stc_attn_q *q, double *longest)
-{
-    double nq = ceil((double)q->q_len / BLOCK_Q), kv = (double)q->kv_len;
-    double all = ceil(kv / BLOCK_K);
-    double per = all, most = all;
+/* How the queries of one (sequence, head) are cut. */
+struct cut {
+    double heads;   /* that have CTAs of their own: kv heads when the group is packed */
+    double ctas;    /* blocks of queries of one of them */
+    double pairs;   /* full blocks of queries and keys of one of them */
+    double longest; /* blocks of keys of its longest CTA */
+};
 
-    if (q->causal) {
+/* Blocks are whole except that a short side shrinks to half a block. One query
+ * per sequence: the heads of a group share their keys in one block (packed). */
+static void set_cut(struct cut *c, const struct stc_attn_q *q)
+{
+    bool packed = q->q_len == 1;
+    double rows = packed ? (double)q->heads / (double)q->kv_heads : (double)q->q_len;
+    double nq = ceil(rows / BLOCK_Q), kv = (double)q->kv_len;
+    double height = rows <= BLOCK_Q / 2 ? 0.5 : 1, all = ceil(kv / (BLOCK_K / 2)) / 2,
+           per = all;
+
+    c->longest = all;
+    if (q->causal && !packed) {
         double off = fmax(0, (double)(q->kv_len - q->q_len)) / BLOCK_K;
         per = fmin(all, off + (nq + 1) / 2);
     }
     if (q->window > 0) {
         double w = ceil((double)q->window / BLOCK_K) + 1;
         per = fmin(per, w);
-        most = fmin(most, w);
+        c->longest = fmin(all, w);
     }
-    *longest = most;
-    return nq * per;
+    c->heads = packed ? (double)q->kv_heads : (double)q->heads;
+    c->ctas = nq;
+    c->pairs = nq * per * height;
 }
 
-static double exact_flop(const struct stc_attn_q *q, double dv, double per_pair_widths)
+static double exact_flop(const struct stc_attn_q *q, double widths)
 {
     double s = (double)q->q_len, kv = (double)q->kv_len, seen = kv;
-    (void)dv;
     if (q->causal) seen = fmax(0, kv - s) + (s + 1) / 2;
     if (q->window > 0) seen = fmin(seen, (double)q->window);
-    return 2 * (double)q->batch * (double)q->heads * s * seen * per_pair_widths;
+    return 2 * (double)q->batch * (double)q->heads * s * seen * widths;
 }
 
 void stc_attn_terms(const struct stc_gpu *gpu, const double *v,
@@ -58,9 +70,10 @@ void stc_attn_terms(const struct stc_gpu *gpu, const double *v,
     double d = (double)q->head_dim, dv = q->head_dim_v > 0 ? (double)q->head_dim_v : d;
     double b = (double)q->batch, h = (double)q->heads, hk = (double)q->kv_heads,
            s = (double)q->q_len;
-    double longest_pairs, pairs1 = n_pairs(q, &longest_pairs);
-    double n_sm = gpu->n_sm, ctas = b * h * ceil(s / BLOCK_Q);
-    double pairs = b * h * pairs1, widths = bwd ? 3 * d + 2 * dv : d + dv;
+    struct cut c;
+    set_cut(&c, q);
+    double n_sm = gpu->n_sm, ctas = b * c.heads * c.ctas;
+    double pairs = b * c.heads * c.pairs, widths = bwd ? 3 * d + 2 * dv : d + dv;
     double peak = peak_of_cache(gpu, q->dtype);
     double rate =
         peak / n_sm * v[STC_AP_EFF_MATH] *
@@ -72,7 +85,7 @@ void stc_attn_terms(const struct stc_gpu *gpu, const double *v,
     double pair_s = fmax(math_s, exp_s) + v[STC_AP_SERIAL] * fmin(math_s, exp_s);
     double busy_s = (pairs * pair_s + ctas * v[STC_AP_CTA_S]) / n_sm;
     double longest_s =
-        longest_pairs * fmax(pair_s, v[STC_AP_BLOCK_S]) + v[STC_AP_CTA_S];
+        c.longest * fmax(pair_s, v[STC_AP_BLOCK_S]) + v[STC_AP_CTA_S];
     double act = stc_dtype_info(q->dtype)->act_bytes,
            kvb = stc_dtype_info(q->kv_dtype)->act_bytes;
     double bytes = b *
@@ -83,7 +96,7 @@ void stc_attn_terms(const struct stc_gpu *gpu, const double *v,
     double body = fmax(fmax(busy_s + more, longest_s), hbm_s);
 
     t->seconds = v[STC_AP_LAUNCH_S] + body + b * s * (h + 2 * hk) * v[STC_AP_ROW_S];
-    t->flop = exact_flop(q, dv, widths);
+    t->flop = exact_flop(q, widths);
     t->bytes = bytes;
     t->ideal_s =
         fmax(pairs * 2.0 * BLOCK_Q * BLOCK_K * widths / peak, bytes / gpu->mem_Bps);
