@@ -186,6 +186,10 @@ static bool nccl_clean(const struct stc_coll_row *r, int unused)
     (void)unused;
     return nccl_node(r, -1) && !(r->skewed && r->bytes < STC_COLL_SKEW_BYTES);
 }
+static bool nccl_clean_gen(const struct stc_coll_row *r, int gen)
+{
+    return nccl_clean(r, 0) && (int)r->g.gen == gen;
+}
 static bool nccl_coll(const struct stc_coll_row *r, int coll)
 {
     return nccl_node(r, -1) && (int)r->coll == coll;
@@ -236,7 +240,7 @@ static void table(const struct cv *v, const struct stc_coll_params *p,
     for (int g = 0; g < STC_GEN_COUNT; g++) {
         (void)snprintf(what, sizeof what, "gpu left out: NCCL, one node, %s",
                        stc_gen_name((enum stc_gen)g));
-        add_line(v, v->gpu, p, cv, what, nccl_node, g, far, 0.25);
+        add_line(v, v->gpu, p, cv, what, nccl_clean_gen, g, far, 0.0);
     }
     add_line(v, v->gpu, p, cv, "gpu left out: custom all-reduce", custom, -1, far, 0.0);
     add_line(v, v->cluster, p, cv, "cluster left out: 2 to 4 nodes", between, 0, near,
