@@ -32,7 +32,8 @@ enum stc_err stc_watch_init(struct stc_arena *a, const struct stc_lowered *low, 
                               .per_stage = low->place->n_ranks / low->n_stages};
     out->parts = stc_arena_alloc(a, (size_t)low->n_stages, sizeof *out->parts);
     out->compute_end = STC_NEW_N(a, stc_tick, (size_t)low->n_stages);
-    if (!out->parts || !out->compute_end) return STC_ERR_NOMEM;
+    out->absent = stc_arena_alloc(a, (size_t)low->n_stages, sizeof *out->absent);
+    if (!out->parts || !out->compute_end || !out->absent) return STC_ERR_NOMEM;
     return out->record == STC_RECORD_TOTALS ? STC_OK : item_times(a, low, out);
 }
 
@@ -40,13 +41,21 @@ static int is_join(const struct stc_task *t) { return t->kind == STC_TASK_JOIN; 
 static const struct stc_comm_op *op_of(const struct stc_watch *w, uint32_t tag) { return &w->low->ops[tag & ~STC_COMM_TAG]; }
 
 /* The stretch [from, to) in which the compute stream stood still. */
-static void wait_parts(stc_tick *parts, const struct stc_task_info *i, stc_tick from, stc_tick to)
+static void wait_parts(const struct stc_watch *w, int32_t stage, const struct stc_task_info *i, stc_tick from, stc_tick to)
 {
+    stc_tick *parts = w->parts[stage];
     if (to <= from) return;
     switch (i->cause_stream) {
     case STC_STREAM_HOST: parts[STC_PART_HOST] += to - from; return;
     case STC_STREAM_GATHER:
-    case STC_STREAM_REDUCE: parts[STC_PART_DP_COMM] += to - from; return;
+    case STC_STREAM_REDUCE: {
+        const struct stc_stretch *x = &w->absent[stage][i->cause_stream - STC_STREAM_GATHER];
+        stc_tick a = x->from > from ? x->from : from, b = x->to < to ? x->to : to;
+        stc_tick missed = b > a ? b - a : 0;
+        parts[STC_PART_BUBBLE] += missed;
+        parts[slot_part[op_of(w, i->cause_tag)->slot]] += to - from - missed;
+        return;
+    }
     case STC_STREAM_FSEND:
     case STC_STREAM_FRECV:
     case STC_STREAM_BSEND:
@@ -124,15 +133,17 @@ void stc_watch_task(void *ctx, const struct stc_task_info *i)
     struct stc_watch *w = ctx;
     int32_t rank = w->comms->part.rank_rep[i->rank], stage = rank / w->per_stage;
     if (w->record >= STC_RECORD_STAGES) record_span(w, i, rank, stage);
+    if ((i->stream == STC_STREAM_GATHER || i->stream == STC_STREAM_REDUCE) && rank == stage * w->per_stage)
+        w->absent[stage][i->stream - STC_STREAM_GATHER] = (struct stc_stretch){i->arrive, i->start};
     if (i->stream != STC_STREAM_COMPUTE) return;
     if (w->record == STC_RECORD_ALL && rank != stage * w->per_stage) return;
     stc_tick *parts = w->parts[stage];
     if (is_join(i->task)) {
-        wait_parts(parts, i, i->idle_from, i->arrive);
-        parts[STC_PART_OTHER] += i->start - i->arrive;
+        wait_parts(w, stage, i, i->idle_from, i->arrive);
+        parts[op_of(w, i->task->tag)->slot == STC_SLOT_WORLD ? STC_PART_BUBBLE : STC_PART_OTHER] += i->start - i->arrive;
         parts[slot_part[op_of(w, i->task->tag)->slot]] += i->end - i->start;
     } else {
-        wait_parts(parts, i, i->idle_from, i->start);
+        wait_parts(w, stage, i, i->idle_from, i->start);
         work_parts(parts, &w->low->segs[i->task->tag], i->end - i->start);
     }
     w->compute_end[stage] = i->end;

@@ -21,6 +21,7 @@ struct stc_watch {
     int32_t per_stage;
     stc_tick (*parts)[STC_PART_COUNT];  /* [n_stages] */
     stc_tick *compute_end;              /* [n_stages] */
+    struct stc_stretch { stc_tick from, to; } (*absent)[2]; /* [n_stages]: the last time GATHER and REDUCE waited for members */
     stc_tick **item_start, **item_end;  /* [n_stages][items] on the compute stream; NULL at STC_RECORD_TOTALS */
     int record;                         /* enum stc_record_level */
     struct stc_span *spans;

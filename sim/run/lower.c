@@ -238,6 +238,12 @@ struct stc_coll_force stc_low_force(const struct stc_scenario *s)
     return f;
 }
 
+void stc_low_overlap(const struct stc_run_params *p, struct stc_overlap_params *out)
+{
+    if (p->overlap) *out = *p->overlap;
+    else stc_overlap_prior(out);
+}
+
 static enum stc_err lower_stage(struct stc_lowered *o, int32_t stage, struct stc_diag *diag)
 {
     const struct stc_scenario *s = o->s;
@@ -247,7 +253,8 @@ static enum stc_err lower_stage(struct stc_lowered *o, int32_t stage, struct stc
     w->o = o;
     w->t = &o->stages[stage];
     w->b = (struct stc_build){&s->model, l, &s->train, &s->stack};
-    w->time = (struct stc_optime){s, o->p, w->shape, stc_low_force(s)};
+    w->time = (struct stc_optime){.s = s, .p = o->p, .axis_shape = w->shape, .force = stc_low_force(s)};
+    stc_low_overlap(o->p, &w->time.overlap);
     w->stage = stage;
     w->host_s_per_launch = s->stack.host_s_per_launch;
     w->diag = diag;

@@ -65,6 +65,7 @@ int32_t stc_low_block_end(struct stc_low *w);
 
 /* What the scenario pins of NCCL. */
 struct stc_coll_force stc_low_force(const struct stc_scenario *s);
+void stc_low_overlap(const struct stc_run_params *p, struct stc_overlap_params *out);
 
 /* ---- blocks (lower_items.c, lower_ends.c) ---- */
 struct stc_item_variant {

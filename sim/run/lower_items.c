@@ -70,14 +70,17 @@ static struct stc_task *p2p(struct stc_low *w, enum stc_stream s, enum stc_slot 
 }
 
 /* Receives what the item needs and makes compute wait for it. Where the stack
- * does not overlap, the receive is posted after the item before, and compute
- * waits for its sends too (batched isend/irecv, then wait). */
+ * does not overlap, compute waits for its sends too (batched isend/irecv, then
+ * wait), and the receive is posted after the item before; the interleaved
+ * schedule posts those of the next forward and backward together, before either
+ * runs (Megatron-LM, send_forward_backward_recv_forward_backward), so there a
+ * receive never comes late. */
 static void receive(struct stc_low *w, int needed, enum stc_stream s, enum stc_slot slot)
 {
     int overlap = w->b.stack->overlap_p2p;
     if (needed) {
         struct stc_task *t = p2p(w, s, slot);
-        if (!overlap) stc_low_wait(t, stc_rel(STC_STREAM_COMPUTE, 0));
+        if (!overlap && w->b.layout->vp == 1) stc_low_wait(t, stc_rel(STC_STREAM_COMPUTE, 0));
         stc_low_need(w, stc_low_mark(w, s));
     }
     if (!overlap && w->b.layout->pp > 1) {

@@ -2,9 +2,6 @@
 #include "sim/run/optime.h"
 
 #include <assert.h>
-
-#include "kernels/overlap.h"
-
 static const uint8_t memk_of[STC_MEMOP_COUNT] = {
     [STC_MEMOP_COPY] = STC_MEMK_COPY,           [STC_MEMOP_NORM_FWD] = STC_MEMK_NORM_FWD,
     [STC_MEMOP_NORM_BWD] = STC_MEMK_NORM_BWD,   [STC_MEMOP_ELEMENTWISE] = STC_MEMK_ELEMENTWISE,
@@ -145,36 +142,37 @@ static double n_chunks(const struct stc_optime *t, const struct stc_op *coll)
     return n > 1 ? (double)n : 1;
 }
 
-/* A product of `work` ticks with a collective of `comm` ticks beside it. */
-static void pair(const struct stc_optime *t, const struct stc_op *coll, stc_tick comm, struct stc_piece *work)
+/* A product with a collective beside it: each slows the other while both run. */
+static void pair(const struct stc_optime *t, const struct stc_op *coll, const struct stc_coll_est *e, struct stc_piece *work)
 {
-    enum stc_axis axis = (enum stc_axis)coll->shape.coll.axis;
-    double rate = stc_overlap_work_rate(t->s->cluster.gpu.gen, &t->axis_shape[axis]);
-    double w = (double)work->ticks, c = (double)comm;
+    struct stc_overlap_comm beside;
+    stc_overlap_of_coll(e, &beside);
+    enum stc_family f = work->part == STC_PART_ATTENTION ? STC_FAMILY_ATTN_FWD : STC_FAMILY_GEMM;
+    double rate = stc_overlap_compute_rate(&t->overlap, &t->s->cluster.gpu, f, &beside);
+    double w = (double)work->ticks, c = e->seconds * STC_TICKS_PER_S / stc_overlap_comm_rate(&t->overlap, f);
     double edge = c / n_chunks(t, coll); /* the first chunk has nothing beside it */
     double rest = c - edge;
     double both = rest * rate >= w ? rest : rest + (w - rest * rate);
     stc_tick all = (stc_tick)(edge + both + 0.5);
     work->exposed = all - work->ticks;
-    work->hidden = comm;
+    work->hidden = stc_s_to_tick(e->seconds);
     work->ticks = all;
     work->axis = coll->shape.coll.axis;
     work->coll = coll->shape.coll.coll;
     work->coll_bytes = coll->shape.coll.bytes;
 }
 
-static stc_tick coll_piece(const struct stc_optime *t, const struct stc_op *op, struct stc_piece *pc, struct stc_ledger *l)
+static void coll_piece(const struct stc_optime *t, const struct stc_op *op, struct stc_piece *pc, struct stc_ledger *l,
+                       struct stc_coll_est *e)
 {
-    struct stc_coll_est e;
-    stc_optime_coll(t, (enum stc_axis)op->shape.coll.axis, (enum stc_coll)op->shape.coll.coll, op->shape.coll.bytes, &e);
-    book(l, e.seconds, e.sigma_log, e.family, e.tier, e.outside);
+    stc_optime_coll(t, (enum stc_axis)op->shape.coll.axis, (enum stc_coll)op->shape.coll.coll, op->shape.coll.bytes, e);
+    book(l, e->seconds, e->sigma_log, e->family, e->tier, e->outside);
     stc_ledger_coll(l, (enum stc_axis)op->shape.coll.axis, (enum stc_coll)op->shape.coll.coll,
-                    &t->axis_shape[op->shape.coll.axis], &e, op->shape.coll.bytes, 1);
-    *pc = (struct stc_piece){.ticks = stc_s_to_tick(e.seconds), .part = axis_part[op->shape.coll.axis], .is_coll = 1,
+                    &t->axis_shape[op->shape.coll.axis], e, op->shape.coll.bytes, 1);
+    *pc = (struct stc_piece){.ticks = stc_s_to_tick(e->seconds), .part = axis_part[op->shape.coll.axis], .is_coll = 1,
                              .pass = op->pass, .op = op->id, .n_launches = op->n_launches,
                              .axis = op->shape.coll.axis, .coll = op->shape.coll.coll,
                              .coll_bytes = op->shape.coll.bytes};
-    return pc->ticks;
 }
 
 static void work_piece(const struct stc_optime *t, const struct stc_op *op, struct stc_piece *pc, struct stc_ledger *l)
@@ -193,23 +191,23 @@ enum stc_err stc_optime(struct stc_arena *a, const struct stc_optime *t, const s
     out->v = STC_NEW_N(a, struct stc_piece, (size_t)ops->n + 1);
     if (!out->v) return STC_ERR_NOMEM;
     const struct stc_op *pending = NULL; /* a collective that rides beside the next product */
-    stc_tick pending_ticks = 0;
+    struct stc_coll_est pending_est, e;
     int32_t last_work = -1;              /* the product a PREV collective rides beside */
     for (int i = 0; i < ops->n; i++) {
         const struct stc_op *op = &ops->ops[i];
         struct stc_piece *pc = &out->v[out->n];
         out->keep_bytes += op->keep_bytes;
         if (op->kind == STC_OP_COLL) {
-            stc_tick c = coll_piece(t, op, pc, &out->ledger);
+            coll_piece(t, op, pc, &out->ledger, &e);
             bool next = op->shape.coll.overlap == STC_OVERLAP_NEXT && !pending && i + 1 < ops->n;
             if (next) {
                 pending = op;
-                pending_ticks = c;
+                pending_est = e;
                 out->n_launches += op->n_launches;
                 continue;
             }
             if (op->shape.coll.overlap == STC_OVERLAP_PREV && last_work >= 0 && out->v[last_work].hidden == 0) {
-                pair(t, op, c, &out->v[last_work]);
+                pair(t, op, &e, &out->v[last_work]);
                 out->n_launches += op->n_launches;
                 continue;
             }
@@ -220,12 +218,12 @@ enum stc_err stc_optime(struct stc_arena *a, const struct stc_optime *t, const s
         bool product = op->kind == STC_OP_GEMM || op->kind == STC_OP_GROUPED || op->kind == STC_OP_ATTENTION;
         if (product) last_work = out->n;
         if (pending && product) {
-            pair(t, pending, pending_ticks, pc);
+            pair(t, pending, &pending_est, pc);
             pending = NULL;
         }
         out->n++;
     }
-    if (pending) (void)coll_piece(t, pending, &out->v[out->n++], &(struct stc_ledger){0});
+    if (pending) coll_piece(t, pending, &out->v[out->n++], &(struct stc_ledger){0}, &e);
     for (int32_t i = 0; i < out->n; i++) {
         out->total += out->v[i].ticks;
         out->n_launches += out->v[i].n_launches;

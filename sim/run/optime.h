@@ -64,6 +64,7 @@ struct stc_optime {            /* borrowed, const */
     const struct stc_run_params *p;
     const struct stc_group_shape *axis_shape; /* [STC_AXIS_COUNT]: the groups of this stage */
     struct stc_coll_force force;
+    struct stc_overlap_params overlap;
 };
 
 /* Seconds of a list. `times`: how often the list runs, for nothing but the

@@ -35,7 +35,11 @@ static double intra_Bps(const struct stc_place *p, const struct stc_group *g, in
         int gpu = stc_group_member(g, i);
         if (gpu / n->n_gpus == node) set[k++] = gpu % n->n_gpus;
     }
-    return k >= 2 ? stc_hw_node_ring_Bps(n, set, k, p->cluster->p2p) : 0;
+    if (k < 2) return 0;
+    /* hw/ gives usable rates, the collectives' efficiency belongs to the collectives */
+    double usable = stc_hw_node_ring_Bps(n, set, k, p->cluster->p2p);
+    int linked = p->cluster->p2p && n->intra != STC_INTRA_PCIE && usable > n->pcie_Bps;
+    return linked ? usable / n->nvlink_eff : usable;
 }
 
 static int ports_of(const struct stc_hw_node *n, const int *slots, int k)

@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/overlap.h"
 #include "sim/run/breakdown.h"
 #include "sim/run/derive.h"
+#include "sim/run/lower_int.h"
 #include "sim/run/memory.h"
 #include "sim/run/prog.h"
 
@@ -20,12 +20,25 @@ static enum stc_err check_world(const struct stc_scenario *s, struct stc_diag *d
                     s->layout.tp, s->layout.cp, s->layout.dp, s->layout.pp, world, have);
 }
 
-/* WORK of class 0 is products, 1 attention-heavy, … : one rate table for all. */
-static void rates(const struct stc_lowered *low, struct stc_machine_conf *conf)
+/* How fast compute goes beside communication: per communication class, the
+ * operation that takes most of the GPU. */
+static void rates(const struct stc_lowered *low, const struct stc_comms *c, struct stc_machine_conf *conf)
 {
-    for (int mask = 1; mask < 1 << STC_COMM_CLASSES; mask++)
-        for (int cls = 0; cls < STC_WORK_CLASSES; cls++)
-            conf->rate[cls][mask] = stc_overlap_mask_rate(low->s->cluster.gpu.gen, mask);
+    double rate[STC_COMM_CLASSES] = {1, 1, 1, 1};
+    struct stc_overlap_params over;
+    stc_low_overlap(low->p, &over);
+    for (int32_t i = 0; i < c->n_join_ops; i++) {
+        struct stc_overlap_comm beside;
+        stc_overlap_of_coll(&c->op_est[i], &beside);
+        double r = stc_overlap_compute_rate(&over, &low->s->cluster.gpu, STC_FAMILY_GEMM, &beside);
+        if (r < rate[c->ops[i].comm_class]) rate[c->ops[i].comm_class] = r;
+    }
+    for (int mask = 0; mask < 1 << STC_COMM_CLASSES; mask++) {
+        double r = 1;
+        for (int k = 0; k < STC_COMM_CLASSES; k++)
+            if (mask & (1 << k)) r *= rate[k];
+        for (int cls = 0; cls < STC_WORK_CLASSES; cls++) conf->rate[cls][mask] = r;
+    }
 }
 
 static uint8_t *pick_observed(struct stc_arena *a, const struct stc_lowered *low, const struct stc_comms *c)
@@ -48,7 +61,7 @@ static enum stc_err simulate(struct stc_arena *a, const struct stc_lowered *low,
                                     .n_ops = (uint32_t)comms->n_join_ops, .ops = comms->ops, .prog = stc_step_prog(&prog),
                                     .observe = stc_watch_task, .observe_ctx = watch};
     conf.observed = pick_observed(a, low, comms);
-    rates(low, &conf);
+    rates(low, comms, &conf);
     struct stc_flownet *net = NULL;
     struct stc_machine *m = NULL;
     if (!conf.observed) e = STC_ERR_NOMEM;

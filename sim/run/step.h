@@ -12,6 +12,7 @@
 
 #include "kernels/coll.h"
 #include "kernels/cost.h"
+#include "kernels/overlap.h"
 #include "scenarios/scenario.h"
 #include "sim/base/arena.h"
 #include "sim/run/result.h"
@@ -19,6 +20,7 @@
 struct stc_run_params { /* borrowed, immutable, shared by threads */
     const struct stc_cost *cost;
     const struct stc_coll_params *coll;
+    const struct stc_overlap_params *overlap; /* NULL: the literature's figures */
 };
 
 STC_MUST_USE enum stc_err stc_step_run(const struct stc_scenario *s, const struct stc_run_params *p,
