@@ -71,7 +71,6 @@ TEST_SRC := $(sort $(wildcard tests/test_*.c))
 HELP_SRC := $(sort $(filter-out $(TEST_SRC) tests/embed.c,$(wildcard tests/*.c)))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 BENCH_SRC := $(sort $(wildcard tests/bench/bench_*.c))
-CUDA_SRC := $(sort $(wildcard kernels/cuda/*.cu))
 HEADERS  := $(sort $(wildcard $(addsuffix /*.h,$(DIRS)) sim/cli/*.h tests/*.h))
 FORMATTED := $(LIB_SRC) $(CLI_SRC) $(TEST_SRC) $(HELP_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(HEADERS)
 EMBEDDED := $(sort $(wildcard hw/data/* models/data/* models/stacks/* calib/data/*.yaml \
@@ -262,16 +261,13 @@ lint:
 # ==== optional: CUDA ====
 
 ## cuda: build the GPU benches of kernels/cuda (needs nvcc)
-# A file says what it links with in a line "LINK: -lcublasLt".
+# That folder stands alone and has a Makefile of its own.
 ifeq ($(NVCC),)
 cuda:
 	@echo 'cuda: no nvcc, kernels/cuda left out'
 else
-cuda: $(patsubst kernels/cuda/%.cu,$(BUILD)/cuda/%,$(CUDA_SRC))
-$(BUILD)/cuda/%: kernels/cuda/%.cu $(wildcard kernels/cuda/*.h kernels/cuda/*.cuh)
-	@mkdir -p $(@D)
-	$(call say,NVCC,$<)
-	$(Q)$(NVCC) -O3 -std=c++17 -I. $(NVFLAGS) $< -o $@ $$(sed -n 's/.*LINK: *//p' $<)
+cuda:
+	$(Q)$(MAKE) -C kernels/cuda BUILD=$(abspath $(BUILD))/cuda NVCC=$(NVCC)
 endif
 
 # ==== install, clean ====
