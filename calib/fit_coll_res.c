@@ -130,5 +130,6 @@ void stc_fit_coll_residuals(const struct stc_coll_rows *rows, const bool *keep,
         make_monotone(p, first, s);
         p->n_res++;
     }
+    stc_coll_params_index(p);
     p->use_residual = use;
 }

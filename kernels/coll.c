@@ -75,6 +75,7 @@ static void ctx_make(struct stc_coll_ctx *c, const struct stc_coll_params *p,
     c->bytes = coll == STC_COLL_BARRIER ? 0.0 : bytes;
     c->n = (double)g->n_ranks;
     c->nodes = (double)g->n_nodes;
+    c->log2_nodes = g->n_nodes > 1 ? log2(c->nodes) : 0.0;
     c->k = (double)g->ranks_per_node;
     c->rf = stc_coll_bus_factor(coll, g->n_ranks);
     c->steps = steps_of(coll, c->n);
@@ -157,62 +158,85 @@ static void choose_forced(const struct stc_coll_ctx *c, struct pick *best)
 struct res_hit {
     double log_ratio;
     double lo_log_ratio, hi_log_ratio; /* at the grid points around */
-    double lo_bytes, hi_bytes;
+    double lo_bytes, hi_bytes, frac;
     double distance; /* log2 units; -1: none */
     bool exact, outside;
 };
 
-/* Distance in ranks and nodes, log2; bytes are on the grid itself. */
-static double series_distance(const struct stc_coll_res *r, double log2_n,
-                              double log2_nodes)
+/* The grid points around c->bytes. */
+struct res_at {
+    int i;
+    double frac, log2_bytes;
+};
+
+static struct res_at grid_at(const struct stc_coll_ctx *c)
 {
-    double dn = fabs(log2((double)r->n_ranks) - log2_n);
-    double dk = fabs(log2((double)r->n_nodes) - log2_nodes);
-    return sqrt(dn * dn + dk * dk);
+    struct res_at at;
+    at.log2_bytes = log2(c->bytes);
+    double pos = (at.log2_bytes - STC_RES_LOG2_MIN) * STC_RES_PER_OCTAVE;
+    pos = fmin(fmax(pos, 0.0), (double)(STC_RES_POINTS - 1) - 1e-9);
+    at.i = (int)pos;
+    at.frac = pos - (double)at.i;
+    return at;
 }
 
-static bool series_fits(const struct stc_coll_res *r, const struct stc_coll_ctx *c)
+static bool outside_of(const struct stc_coll_res *r, double bytes)
 {
-    return r->gen == c->g->gen && r->lib == c->f->lib && r->coll == c->coll &&
-           (r->n_nodes > 1) == (c->g->n_nodes > 1) &&
-           (r->n_nodes <= 1 || r->net == c->g->net);
+    return bytes < 0.99 * r->min_bytes || bytes > 1.01 * r->max_bytes;
 }
 
-/* Weighted mean of the series of this kind: weight falls as a bell over one
- * doubling of ranks, and against a fixed doubt, so that far series say 0. */
+/* The series of these very ranks and nodes speaks alone. Else a weighted mean
+ * of those of its kind: the weight falls as a bell over one doubling of ranks
+ * or nodes, and what is said fades likewise, so that far series say nothing. */
+static double series_mix(const struct stc_coll_ctx *c, int i, struct res_hit *h)
+{
+    uint32_t key =
+        stc_coll_res_key(c->g->gen, c->f->lib, c->coll, c->g->net, c->nodes > 1.0);
+    double sum_w = 0.0, nearest2 = INFINITY, log2_n = -1.0;
+    for (int s = 0; s < c->p->n_res; s++) {
+        if (c->p->res_key[s] != key) continue;
+        const struct stc_coll_res *r = &c->p->res[s];
+        if (r->n_ranks == c->g->n_ranks && r->n_nodes == c->g->n_nodes) {
+            h->lo_log_ratio = (double)r->log_ratio[i];
+            h->hi_log_ratio = (double)r->log_ratio[i + 1];
+            h->outside = outside_of(r, c->bytes);
+            return 0.0;
+        }
+        if (log2_n < 0.0) log2_n = log2(c->n);
+        double dn = r->log2_ranks - log2_n, dk = r->log2_nodes - c->log2_nodes;
+        double d2 = dn * dn + dk * dk;
+        double w = exp(-2.0 * d2), said = w * exp(-0.5 * d2);
+        h->lo_log_ratio += said * (double)r->log_ratio[i];
+        h->hi_log_ratio += said * (double)r->log_ratio[i + 1];
+        sum_w += w;
+        if (d2 < nearest2) {
+            nearest2 = d2;
+            h->outside = d2 > 1.0 || outside_of(r, c->bytes);
+        }
+    }
+    if (sum_w <= 0.0) return -1.0;
+    h->lo_log_ratio /= sum_w;
+    h->hi_log_ratio /= sum_w;
+    return sqrt(nearest2);
+}
+
 static void residual(const struct stc_coll_ctx *c, struct res_hit *h)
 {
     *h = (struct res_hit){.distance = -1.0};
     if (!c->p->use_residual || !c->nvlink || c->bytes <= 0.0) return;
     if (c->g->intra != STC_INTRA_NVSWITCH && c->k > 1.0) return;
-    double pos = (log2(c->bytes) - STC_RES_LOG2_MIN) * STC_RES_PER_OCTAVE;
-    pos = fmin(fmax(pos, 0.0), (double)(STC_RES_POINTS - 1) - 1e-9);
-    int i = (int)pos;
-    double frac = pos - (double)i;
-    double log2_n = log2(c->n), log2_nodes = log2(c->nodes);
-    double sum_w = 0.0, nearest = INFINITY;
-    for (int s = 0; s < c->p->n_res; s++) {
-        const struct stc_coll_res *r = &c->p->res[s];
-        if (!series_fits(r, c)) continue;
-        double d = series_distance(r, log2_n, log2_nodes);
-        double w = exp(-2.0 * d * d);
-        double fade = exp(-0.5 * d * d);
-        h->lo_log_ratio += w * fade * (double)r->log_ratio[i];
-        h->hi_log_ratio += w * fade * (double)r->log_ratio[i + 1];
-        sum_w += w;
-        if (d < nearest) {
-            nearest = d;
-            h->outside = d > 1.0 || c->bytes < 0.99 * r->min_bytes ||
-                         c->bytes > 1.01 * r->max_bytes;
-        }
+    struct res_at at = grid_at(c);
+    double nearest = series_mix(c, at.i, h);
+    if (nearest < 0.0) {
+        *h = (struct res_hit){.distance = -1.0};
+        return;
     }
-    if (sum_w <= 0.0) return;
-    h->lo_log_ratio /= sum_w;
-    h->hi_log_ratio /= sum_w;
-    h->log_ratio = h->lo_log_ratio + frac * (h->hi_log_ratio - h->lo_log_ratio);
-    h->lo_bytes = exp2((double)i / STC_RES_PER_OCTAVE + STC_RES_LOG2_MIN);
-    h->hi_bytes = exp2((double)(i + 1) / STC_RES_PER_OCTAVE + STC_RES_LOG2_MIN);
-    double off = fabs(log2(c->bytes) - nearbyint(log2(c->bytes)));
+    h->log_ratio = h->lo_log_ratio + at.frac * (h->hi_log_ratio - h->lo_log_ratio);
+    h->frac = at.frac;
+    h->lo_bytes =
+        ldexp((at.i & 1) != 0 ? 1.41421356237309515 : 1.0, at.i / 2 + STC_RES_LOG2_MIN);
+    h->hi_bytes = h->lo_bytes * 1.41421356237309515;
+    double off = fabs(at.log2_bytes - nearbyint(at.log2_bytes));
     h->distance = fmax(nearest, off);
     h->exact = nearest < 1e-9 && off < 0.2;
 }
@@ -237,10 +261,8 @@ static double with_residual(const struct stc_coll_ctx *c, const struct pick *k,
     if (h->hi_log_ratio >= h->lo_log_ratio || c->bytes <= h->lo_bytes ||
         c->bytes >= h->hi_bytes)
         return physics_s * exp(h->log_ratio);
-    double lo = log(seconds_at(c, h->lo_bytes)) + h->lo_log_ratio;
-    double hi = log(seconds_at(c, h->hi_bytes)) + h->hi_log_ratio;
-    double frac = log(c->bytes / h->lo_bytes) / log(h->hi_bytes / h->lo_bytes);
-    return exp(lo + frac * (hi - lo));
+    double lo_s = seconds_at(c, h->lo_bytes), hi_s = seconds_at(c, h->hi_bytes);
+    return lo_s * exp(h->log_ratio + h->frac * log(hi_s / lo_s));
 }
 
 /* ==== the estimate ==== */

@@ -64,11 +64,6 @@ void stc_coll_terms_set(const struct stc_coll_ctx *c, struct stc_coll_terms *t,
     t->eff_net = net_s > 0.0 ? t->net_bytes / (rail_Bps * net_s) : 1.0;
 }
 
-static double log2_nodes(const struct stc_coll_ctx *c)
-{
-    return c->nodes > 1.0 ? log2(c->nodes) : 0.0;
-}
-
 /* LL128 is trusted on NVLink, and over networks that keep 128-byte stores whole. */
 static bool ll128_ok(const struct stc_coll_ctx *c)
 {
@@ -165,7 +160,7 @@ static void pat_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
                      struct stc_coll_terms *t)
 {
     t->latency_s =
-        stc_coll_base_s(c, p) + ceil(log2_nodes(c)) * stc_coll_net_hop_s(c, p);
+        stc_coll_base_s(c, p) + ceil(c->log2_nodes) * stc_coll_net_hop_s(c, p);
     t->intra_bytes = 0.0;
     t->net_bytes = c->bytes * c->rf / c->n_rails;
     stc_coll_terms_set(c, t, 0.0,
@@ -184,12 +179,15 @@ double stc_coll_tree_load(double n_nodes)
 
 static bool tree_applies(const struct stc_coll_ctx *c, enum stc_coll_proto p)
 {
-    return c->coll == STC_COLL_ALL_REDUCE && (p != STC_PROTO_LL128 || ll128_ok(c));
+    /* Inside one node NCCL's tree is a chain: a ring's latency at less bandwidth. */
+    bool worth = c->nodes > 1.0 || c->f->algo == STC_ALGO_TREE;
+    return c->coll == STC_COLL_ALL_REDUCE && worth &&
+           (p != STC_PROTO_LL128 || ll128_ok(c));
 }
 
 static double net_fill_s(const struct stc_coll_ctx *c)
 {
-    return log2_nodes(c) *
+    return c->log2_nodes *
            stc_coll_fill_s(c->cn[STC_CN_FILL], c->cn[STC_CN_FILL_HALF], c->bytes);
 }
 
@@ -197,7 +195,7 @@ static void tree_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
                       struct stc_coll_terms *t)
 {
     t->latency_s = stc_coll_base_s(c, p) + 2.0 * (c->k - 1.0) * stc_coll_hop_s(c, p);
-    if (c->nodes > 1.0) t->latency_s += 2.0 * log2_nodes(c) * stc_coll_net_hop_s(c, p);
+    if (c->nodes > 1.0) t->latency_s += 2.0 * c->log2_nodes * stc_coll_net_hop_s(c, p);
     if (p == STC_PROTO_SIMPLE && c->nodes > 1.0) t->latency_s += net_fill_s(c);
     t->intra_bytes = 2.0 * c->bytes * inside_share(c);
     double intra_s = 0.0;
@@ -264,7 +262,7 @@ static bool nvls_tree_applies(const struct stc_coll_ctx *c, enum stc_coll_proto 
 static void nvls_tree_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
                            struct stc_coll_terms *t)
 {
-    t->latency_s = nvls_latency_s(c) + 2.0 * log2_nodes(c) * stc_coll_net_hop_s(c, p) +
+    t->latency_s = nvls_latency_s(c) + 2.0 * c->log2_nodes * stc_coll_net_hop_s(c, p) +
                    net_fill_s(c);
     t->intra_bytes = nvls_port_bytes(c);
     t->net_bytes = c->bytes * stc_coll_tree_load(c->nodes) / c->n_rails;

@@ -23,7 +23,8 @@ struct stc_coll_ctx {
     const double *cn; /* the fabric's terms */
     double t_scale;   /* clock of the fit / clock of this GPU */
     enum stc_coll coll;
-    double bytes;       /* S */
+    double bytes; /* S */
+    double log2_nodes;
     double n, nodes, k; /* ranks, nodes, ranks per node, as doubles */
     double rf, steps;   /* bus factor and dependent sends on a ring */
     double hops_net;    /* of those sends, how many cross nodes */

@@ -149,8 +149,20 @@ static void transfer_custom(struct stc_coll_params *p)
         }
 }
 
+void stc_coll_params_index(struct stc_coll_params *p)
+{
+    for (int i = 0; i < p->n_res; i++) {
+        struct stc_coll_res *r = &p->res[i];
+        r->log2_ranks = log2((double)r->n_ranks);
+        r->log2_nodes = log2((double)r->n_nodes);
+        p->res_key[i] =
+            stc_coll_res_key(r->gen, r->lib, r->coll, r->net, r->n_nodes > 1);
+    }
+}
+
 void stc_coll_params_transfer(struct stc_coll_params *p)
 {
+    stc_coll_params_index(p);
     transfer_gens(p);
     transfer_custom(p);
 }

@@ -112,8 +112,7 @@ struct stc_coll_custom_fit {
 };
 
 /* Residual of one series on a grid: log2 bytes from STC_RES_LOG2_MIN in steps
- * of 1/STC_RES_PER_OCTAVE. near is how much evidence stands behind the value:
- * 1 on a measurement, fading to 0 with distance (log_ratio has faded with it). */
+ * of 1/STC_RES_PER_OCTAVE. Far from any measurement the value has faded to 0. */
 enum {
     STC_RES_LOG2_MIN = 8,
     STC_RES_PER_OCTAVE = 2,
@@ -126,7 +125,8 @@ struct stc_coll_res {
     enum stc_coll coll;
     enum stc_fabric_tech net; /* read only when n_nodes > 1 */
     int n_ranks, n_nodes;
-    double min_bytes, max_bytes; /* measured range */
+    double min_bytes, max_bytes;   /* measured range */
+    double log2_ranks, log2_nodes; /* filled by stc_coll_params_index */
     float log_ratio[STC_RES_POINTS];
 };
 
@@ -134,8 +134,9 @@ struct stc_coll_params {
     struct stc_coll_gen_fit gen[STC_GEN_COUNT];
     struct stc_coll_net_fit net[STC_FABRIC_TECH_COUNT];
     struct stc_coll_custom_fit custom[STC_COLL_LIB_COUNT][STC_GEN_COUNT];
-    struct stc_coll_res
-        res[STC_RES_SERIES]; /* sorted as stc_coll_res_find expects: no order */
+    struct stc_coll_res res[STC_RES_SERIES];
+    uint32_t
+        res_key[STC_RES_SERIES]; /* stc_coll_res_key of each: a query reads one line */
     int n_res;
     /* [family][tier], families COLL_NVLINK, COLL_NET, COLL_CUSTOM, P2P */
     double sigma_log[STC_FAMILY_COUNT][STC_TIER_COUNT];
@@ -160,6 +161,17 @@ void stc_coll_params_prior(struct stc_coll_params *p);
 /* Gives generations without rows the mean of those with (TRANSFER above), and
  * likewise each library. Call after the measured ones are filled. */
 void stc_coll_params_transfer(struct stc_coll_params *p);
+
+/* What must be equal for a series to say anything about a question. */
+static inline uint32_t stc_coll_res_key(enum stc_gen gen, enum stc_coll_lib lib,
+                                        enum stc_coll coll, enum stc_fabric_tech net,
+                                        bool inter)
+{
+    uint32_t tech = inter ? 1u + (uint32_t)net : 0u;
+    return (uint32_t)gen | (uint32_t)lib << 8 | (uint32_t)coll << 16 | tech << 24;
+}
+/* Fills what a query needs of the residual tables. Call after they changed. */
+void stc_coll_params_index(struct stc_coll_params *p);
 
 /* Clock at which a generation's latencies are stated when the GPU's is unknown. */
 double stc_coll_gen_clock_hz(enum stc_gen g);
