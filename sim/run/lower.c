@@ -279,7 +279,8 @@ enum stc_err stc_lower(struct stc_arena *a, const struct stc_scenario *s, const 
                        const struct stc_place *place, struct stc_lowered *out, struct stc_diag *diag)
 {
     *out = (struct stc_lowered){.a = a, .s = s, .p = p, .place = place, .n_stages = s->layout.pp};
-    out->explicit_ops = !s->sim.fold_layers || s->sim.straggler_rank >= 0 || s->cluster.n_degrades > 0;
+    out->explicit_joins = s->sim.straggler_rank >= 0 || s->cluster.n_degrades > 0;
+    out->explicit_ops = !s->sim.fold_layers || out->explicit_joins;
     out->stages = STC_NEW_N(a, struct stc_stage_tmpl, (size_t)s->layout.pp);
     if (!out->stages) return stc_fail(diag, STC_ERR_NOMEM, "out of memory while lowering");
     for (int32_t i = 0; i < s->layout.pp; i++) {

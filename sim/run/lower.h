@@ -12,8 +12,9 @@
  * SEGMENTS (fold in time). Consecutive work of the compute stream with no edge
  * to another stream between becomes one WORK; collectives whose links belong to
  * their group alone (tensor, context, expert parallel) join it in closed form.
- * With fold_layers off, or when the ranks of a group differ, every operator is a
- * task and every such collective a JOIN.
+ * With fold_layers off every operator is a task of its own; when ranks differ
+ * (a straggler, a lame link) such collectives are JOINs, because members no
+ * longer arrive together.
  *
  * STREAMS. Compute; host (only where it can be late); gathers and reductions of
  * the data-parallel axes; four for the pipeline's sends and receives.
@@ -100,7 +101,8 @@ struct stc_lowered {
     int32_t n_segs, cap_segs;
     struct stc_comm_op *ops;
     int32_t n_ops, cap_ops;
-    int explicit_ops;           /* every operator a task, every collective a JOIN */
+    int explicit_ops;           /* every operator a task of its own */
+    int explicit_joins;         /* ranks differ: collectives in compute's way are JOINs, not closed forms */
     int has_joins[STC_SLOT_COUNT];
     int needs_flows;            /* set by sim/run/comms.c */
 };

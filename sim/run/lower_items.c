@@ -39,10 +39,16 @@ static void gather_params(struct stc_low *w, const struct stc_param_count *p, ui
     }
 }
 
+/* FSDP gathers and scatters over one communicator, in the order of issue. */
+static enum stc_stream reduce_stream(const struct stc_low *w)
+{
+    return stc_low_fsdp(w) ? STC_STREAM_GATHER : STC_STREAM_REDUCE;
+}
+
 static void reduce_one(struct stc_low *w, enum stc_slot slot, enum stc_coll coll, double bytes, uint32_t wait)
 {
     if (bytes <= 0 || axis_n(w, stc_slot_axis(slot)) < 2) return;
-    struct stc_task *t = stc_low_join(w, STC_STREAM_REDUCE, slot, coll, bytes);
+    struct stc_task *t = stc_low_join(w, reduce_stream(w), slot, coll, bytes);
     if (wait) stc_low_wait(t, wait);
 }
 
@@ -98,15 +104,29 @@ static void send(struct stc_low *w, int needed, enum stc_stream s, enum stc_slot
 
 /* ---- units ---- */
 
-/* FSDP gathers a unit when the unit `ahead` before it is done, so that no more
- * than ahead + 1 are in memory. marks[u]: compute after unit u. */
-static void unit_gather(struct stc_low *w, const struct stc_unit *u, const uint32_t *marks, int32_t i)
+/* Gathers of a chunk's units run ahead of their compute: unit u is asked for
+ * when unit u - ahead - 1 is done, so that no more than ahead + 1 are in memory. */
+struct ahead {
+    int on;
+    int32_t next;      /* first unit not asked for yet */
+    uint32_t *compute; /* [units]: compute after a unit */
+    uint32_t *gather;  /* [units]: gather stream after its parameters; 0: nothing to wait for */
+};
+
+/* Asks for what may be asked for before unit k computes, then makes compute
+ * wait for unit k. `backward`: units come last first. */
+static void gather_ahead(struct stc_low *w, const struct stc_chunk *c, struct ahead *g, int32_t k, int backward)
 {
+    if (!g->on) return;
     int32_t ahead = w->b.stack->prefetch_layers;
-    uint32_t wait = i - ahead - 1 >= 0 ? marks[i - ahead - 1] : 0;
-    uint32_t before = w->n[STC_STREAM_GATHER];
-    gather_params(w, &u->params, wait);
-    if (w->n[STC_STREAM_GATHER] > before) stc_low_need(w, stc_low_mark(w, STC_STREAM_GATHER));
+    for (; g->next < c->n && g->next <= k + ahead; g->next++) {
+        const struct stc_unit *u = &c->units[backward ? c->n - 1 - g->next : g->next];
+        uint32_t wait = g->next - ahead - 1 >= 0 ? g->compute[g->next - ahead - 1] : 0;
+        uint32_t before = w->n[STC_STREAM_GATHER];
+        gather_params(w, &u->params, wait);
+        g->gather[g->next] = w->n[STC_STREAM_GATHER] > before ? stc_low_mark(w, STC_STREAM_GATHER) : 0;
+    }
+    if (g->gather[k]) stc_low_need(w, g->gather[k]);
 }
 
 static void unit_host(struct stc_low *w, int32_t n_launches)
@@ -125,17 +145,16 @@ static int gathers_now(const struct stc_low *w, const struct stc_item_variant *v
     return zero12 && w->b.stack->overlap_param_gather && v->kind == STC_ITEM_F && v->first_micro;
 }
 
-static void forward(struct stc_low *w, const struct stc_item_variant *v, uint32_t *marks)
+static void forward(struct stc_low *w, const struct stc_item_variant *v, struct ahead *g)
 {
     const struct stc_chunk *c = &w->chunks[v->chunk];
     receive(w, !c->first, STC_STREAM_FRECV, STC_SLOT_FRECV);
-    int gather = gathers_now(w, v);
     for (int32_t i = 0; i < c->n; i++) {
-        if (gather) unit_gather(w, &c->units[i], marks, i);
+        gather_ahead(w, c, g, i, 0);
         unit_host(w, c->units[i].fwd.n_launches);
         stc_low_pieces(w, &c->units[i].fwd, STC_WHICH_ALL);
-        if (gather) stc_low_cut(w);
-        marks[i] = stc_low_mark(w, STC_STREAM_COMPUTE);
+        if (g->on) stc_low_cut(w);
+        g->compute[i] = stc_low_mark(w, STC_STREAM_COMPUTE);
     }
     send(w, !c->last, STC_STREAM_FSEND, STC_SLOT_FSEND);
 }
@@ -149,19 +168,19 @@ static int reduces_now(const struct stc_low *w, const struct stc_item_variant *v
     return v->last_micro && w->b.stack->overlap_grad_reduce;
 }
 
-static void backward(struct stc_low *w, const struct stc_item_variant *v, uint32_t *marks)
+static void backward(struct stc_low *w, const struct stc_item_variant *v, struct ahead *g)
 {
     const struct stc_chunk *c = &w->chunks[v->chunk];
     int split = w->b.layout->schedule == STC_SCHED_ZB_H1 || w->b.layout->schedule == STC_SCHED_ZB_H2;
     receive(w, !c->last, STC_STREAM_BRECV, STC_SLOT_BRECV);
-    int gather = gathers_now(w, v), reduce = reduces_now(w, v), per_unit = stc_low_fsdp(w);
+    int reduce = reduces_now(w, v), per_unit = stc_low_fsdp(w);
     struct stc_param_count bucket = {0, 0};
     for (int32_t k = 0; k < c->n; k++) {
         const struct stc_unit *u = &c->units[c->n - 1 - k];
-        if (gather) unit_gather(w, u, marks, k);
+        gather_ahead(w, c, g, k, 1);
         unit_host(w, u->bwd.n_launches);
         stc_low_pieces(w, &u->bwd, split ? STC_WHICH_NO_WGRAD : STC_WHICH_ALL);
-        if (gather) stc_low_cut(w);
+        if (g->on) stc_low_cut(w);
         bucket.dense += u->params.dense;
         bucket.expert += u->params.expert;
         double bytes = (bucket.dense + bucket.expert) * w->b.stack->grad_reduce_bytes;
@@ -170,7 +189,7 @@ static void backward(struct stc_low *w, const struct stc_item_variant *v, uint32
             stc_low_reduce_grads(w, &bucket, stc_low_mark(w, STC_STREAM_COMPUTE));
             bucket = (struct stc_param_count){0, 0};
         }
-        marks[k] = stc_low_mark(w, STC_STREAM_COMPUTE);
+        g->compute[k] = stc_low_mark(w, STC_STREAM_COMPUTE);
     }
     send(w, !c->first, STC_STREAM_BSEND, STC_SLOT_BSEND);
 }
@@ -186,16 +205,17 @@ static const char *const item_names[] = {"F", "B", "W"};
 
 void stc_low_item(struct stc_low *w, const struct stc_item_variant *v)
 {
-    uint32_t *marks = STC_NEW_N(w->o->a, uint32_t, (size_t)w->chunks[v->chunk].n + 1);
-    if (!marks) {
+    size_t n = (size_t)w->chunks[v->chunk].n + 1;
+    struct ahead g = {gathers_now(w, v), 0, STC_NEW_N(w->o->a, uint32_t, n), STC_NEW_N(w->o->a, uint32_t, n)};
+    if (!g.compute || !g.gather) {
         w->err = STC_ERR_NOMEM;
         return;
     }
     w->item = v->kind;
     w->name = item_names[v->kind];
     switch ((enum stc_item_kind)v->kind) {
-    case STC_ITEM_F: forward(w, v, marks); break;
-    case STC_ITEM_B: backward(w, v, marks); break;
+    case STC_ITEM_F: forward(w, v, &g); break;
+    case STC_ITEM_B: backward(w, v, &g); break;
     case STC_ITEM_W: weight_grad(w, v); break;
     }
 }
@@ -230,6 +250,7 @@ void stc_low_end_step(struct stc_low *w)
     if (w->b.model->tied_embeddings && l->pp > 1 && embed > 0)
         reduce_one(w, STC_SLOT_EMBED, STC_COLL_ALL_REDUCE, embed * w->b.stack->grad_reduce_bytes, stc_rel(STC_STREAM_COMPUTE, 0));
     stc_low_need(w, stc_low_mark(w, STC_STREAM_REDUCE));
+    stc_low_need(w, stc_low_mark(w, STC_STREAM_GATHER));
     stc_low_need(w, stc_rel(STC_STREAM_BSEND, 0));
     if (axis_n(w, STC_AXIS_WORLD) > 1) {
         stc_low_add(w, STC_PART_OPTIMIZER, 0);
