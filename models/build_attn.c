@@ -61,7 +61,7 @@ static void unfused_core(struct stc_nodes *s, const struct attn *a)
     n->selective = 1;
     stc_node_bwd(n, STC_MEMOP_SOFTMAX, 2 * scores * e + extra, scores * e + extra,
                  fused ? 1 : 3);
-    if (s->b->train->dropout) {
+    if (stc_build_dropout(s->b)) {
         double mask =
             k->unfused_dropout_mask_bytes > 0 ? k->unfused_dropout_mask_bytes : 1;
         n = stc_node_mem(s, STC_OP_ATTN_DROPOUT, STC_MEMOP_DROPOUT_ADD, scores * e,
@@ -125,7 +125,7 @@ static void core(struct stc_nodes *s, int cross)
         n->op.n_launches = (uint16_t)(l->cp - 1);
         n->bwd_launches = (uint16_t)(2 * (l->cp - 1));
     }
-    if (s->b->train->flash) {
+    if (stc_build_flash(s->b)) {
         fused_core(s, &a);
     } else {
         unfused_core(s, &a);
@@ -206,7 +206,7 @@ static void grouped_projections(struct stc_nodes *s, int cross)
 void stc_nodes_residual(struct stc_nodes *s, enum stc_op_id id)
 {
     double x = s->sp_tokens * s->b->model->hidden, e = s->elem;
-    int dropout = s->b->train->dropout,
+    int dropout = stc_build_dropout(s->b),
         fused = s->b->train->compile || s->b->stack->bias_gelu_fused;
     double mask = dropout ? 1.0 : 0.0, extra = fused || !dropout ? 0 : 2 * x * e;
     struct stc_bnode *n = stc_node_mem(s, id, STC_MEMOP_DROPOUT_ADD, 2 * x * e + extra,
@@ -232,7 +232,8 @@ void stc_nodes_attention(struct stc_nodes *s, int cross)
     struct stc_bnode *n = stc_node_gemm(s, STC_OP_ATTN_PROJ, s->tokens, h, o);
     n->op.keep_bytes =
         s->tokens * o *
-        (s->b->train->flash ? s->elem : s->saved); /* flash needs its output itself */
+        (stc_build_flash(s->b) ? s->elem
+                               : s->saved); /* flash needs its output itself */
     n->tp = STC_TP_ROW;
     n->bias = (uint8_t)(m->linear_bias != 0);
     if (m->norms_per_layer == 4) { /* Gemma 2: a norm after each half too */

@@ -101,7 +101,7 @@ void stc_nodes_embed(struct stc_nodes *s)
     if (m->embed_norm) {
         stc_nodes_norm(s, STC_OP_NORM_ATTN, s->sp_tokens, m->hidden);
     }
-    if (s->b->train->dropout) {
+    if (stc_build_dropout(s->b)) {
         n = stc_node_mem(s, STC_OP_EMBED_DROPOUT, STC_MEMOP_DROPOUT_ADD, x,
                          x * (1 + 1 / s->elem));
         n->op.keep_bytes = x / s->elem;

@@ -20,6 +20,16 @@ enum stc_dtype stc_build_act_dtype(const struct stc_build *b)
     }
 }
 
+int stc_build_flash(const struct stc_build *b)
+{
+    return b->train->flash && !b->model->attention_unfused;
+}
+
+int stc_build_dropout(const struct stc_build *b)
+{
+    return b->train->dropout && !b->model->no_dropout;
+}
+
 double stc_build_saved_bytes(const struct stc_build *b)
 {
     const struct stc_dtype_info *d =
@@ -41,7 +51,9 @@ int32_t stc_build_seq(const struct stc_build *b, int32_t layer)
         return (m->image / m->patch) * (m->image / m->patch) + 1;
     }
     int dec = stc_model_layer_is_decoder(m, layer);
-    return dec && b->train->dec_seq_len > 0 ? b->train->dec_seq_len : b->train->seq_len;
+    int32_t dec_len =
+        b->train->dec_seq_len > 0 ? b->train->dec_seq_len : m->dec_seq_len;
+    return dec && dec_len > 0 ? dec_len : b->train->seq_len;
 }
 
 double stc_build_imbalance(const struct stc_build *b)

@@ -129,31 +129,61 @@ static double largest_layer(const struct stc_build *b)
     return most;
 }
 
+/* Embedding and head of a stage: FSDP's root unit. */
+static double root_params(const struct stc_build *b, int32_t stage)
+{
+    double n = stage == 0 ? stc_build_params(b, STC_BLOCK_EMBED, 0).dense : 0;
+    return stage == b->layout->pp - 1 ? n + stc_build_params(b, STC_BLOCK_HEAD, 0).dense
+                                      : n;
+}
+
 /* Parameters gathered to be worked with: the unit at hand and those prefetched,
  * and the gradients of a unit before they are cut. The root unit (embedding and
- * head) stays gathered from its forward to its backward. */
-static void add_gathered(const struct stc_build *b, int32_t stage,
+ * head) stays gathered from its forward to its backward. Under a pipeline FSDP
+ * may keep all of a stage gathered, and its gradients whole until the last
+ * micro-batch, so as not to communicate for each. */
+static void add_gathered(const struct stc_build *b, int32_t stage, double n_params,
                          struct stc_mem_est *out)
 {
     const struct stc_layout *l = b->layout;
-    double e = stc_build_elem_bytes(b), layer = largest_layer(b), root = 0;
-    if (l->shard < STC_SHARD_ZERO3) {
+    double e = stc_build_elem_bytes(b), layer = largest_layer(b),
+           root = root_params(b, stage);
+    if (l->shard < STC_SHARD_ZERO3 || stc_layout_axis_size(l, STC_AXIS_SHARD) <= 1) {
         return;
     }
-    double gathered = layer * (1 + b->stack->prefetch_layers), grads = layer;
-    if (stage == 0 || stage == l->pp - 1) {
-        root =
-            stc_build_params(b, stage == 0 ? STC_BLOCK_EMBED : STC_BLOCK_HEAD, 0).dense;
-        if (l->pp == 1) {
-            root += stc_build_params(b, STC_BLOCK_HEAD, 0).dense;
-        }
+    int whole = l->pp > 1 && b->stack->pp_keeps_unsharded;
+    double gathered = layer * (1 + b->stack->prefetch_layers) + root,
+           grads = layer + root;
+    if (whole || !l->reshard_after_forward) {
+        gathered = n_params;
     }
-    if (!l->reshard_after_forward) {
-        struct stc_param_count all = stc_mem_stage_params(b, stage);
-        gathered = all.dense + all.expert - root;
+    if (whole && l->n_micro > 1) {
+        grads = n_params;
     }
-    out->bytes[STC_MEM_BUFFER] +=
-        (gathered + root) * e + (grads + root) * b->stack->grad_reduce_bytes;
+    out->bytes[STC_MEM_BUFFER] += gathered * e + grads * b->stack->grad_reduce_bytes;
+}
+
+/* Buckets that gradients are copied to before they are reduced. */
+static void add_buckets(const struct stc_build *b, double n_params,
+                        struct stc_mem_est *out)
+{
+    double all = n_params * b->stack->grad_reduce_bytes, one = b->stack->bucket_bytes;
+    if (b->layout->pp == 1 && stc_layout_axis_size(b->layout, STC_AXIS_DPCP) > 1) {
+        out->bytes[STC_MEM_BUFFER] +=
+            b->stack->n_reduce_buffers * (all < one ? all : one);
+    }
+}
+
+/* What stands only while the optimizer steps. */
+static double step_bytes(const struct stc_build *b, struct stc_param_count n)
+{
+    const struct stc_layout *l = b->layout;
+    int cut = l->shard >= STC_SHARD_ZERO1;
+    double owned = n.dense / (cut ? stc_layout_axis_size(l, STC_AXIS_SHARD) : 1);
+    owned += n.expert / (cut ? stc_layout_axis_size(l, STC_AXIS_EDP) : 1);
+    int fp32_kept =
+        b->stack->fp32_grads_by_dtype && b->train->precision != STC_DTYPE_FP16;
+    return stc_build_elem_bytes(b) > 2 || fp32_kept ? 0 : owned * b->stack->step_bytes;
 }
 
 /* ==== activations ==== */
@@ -166,7 +196,7 @@ static double attention_act(const struct stc_build *b, int32_t layer, int cross)
     double e = stc_build_elem_bytes(b), saved = stc_build_saved_bytes(b), tp = l->tp;
     double t = (double)l->micro_batch * stc_build_seq(b, layer) / l->cp,
            ts = stc_build_sp(b) ? t / tp : t;
-    double h = m->hidden, heads = m->n_heads / tp, dropout = b->train->dropout != 0;
+    double h = m->hidden, heads = m->n_heads / tp, dropout = stc_build_dropout(b);
     double kv = m->n_kv_heads >= l->tp ? m->n_kv_heads / tp : 1;
     double qk = stc_model_qk_dim(m), v = stc_model_v_dim(m),
            keys = cross ? stc_build_seq(b, 0) : stc_build_seq(b, layer);
@@ -181,8 +211,8 @@ static double attention_act(const struct stc_build *b, int32_t layer, int cross)
         bytes += t * (heads + kv) * qk * e;
     }
     double core = t * (heads * qk + kv * (qk + v)) * e; /* Q, K, V */
-    double out = t * heads * v * (b->train->flash ? e : saved);
-    if (b->train->flash) {
+    double out = t * heads * v * (stc_build_flash(b) ? e : saved);
+    if (stc_build_flash(b)) {
         return bytes + core + out + t * heads * 4.0;
     }
     int dropped = l->recompute == STC_RECOMPUTE_SELECTIVE && !b->stack->selective_ops;
@@ -208,7 +238,7 @@ static double other_half(const struct stc_build *b, int32_t layer)
 {
     const struct stc_model *m = b->model;
     const struct stc_layout *l = b->layout;
-    double e = stc_build_elem_bytes(b), dropout = b->train->dropout != 0, h = m->hidden;
+    double e = stc_build_elem_bytes(b), dropout = stc_build_dropout(b), h = m->hidden;
     double t = (double)l->micro_batch * stc_build_seq(b, layer) / l->cp,
            ts = stc_build_sp(b) ? t / l->tp : t;
     double bytes = ts * h * (e + dropout); /* norm's input, mask */
@@ -320,7 +350,7 @@ static double backward_temporaries(const struct stc_build *b)
         ffn = ffn > m->ffn ? ffn : m->ffn;
     }
     mlp = t * ffn / l->tp * e * (stc_model_gated(m) ? 3 : 2);
-    if (!b->train->flash) {
+    if (!stc_build_flash(b)) {
         attn += 2 * t * stc_build_seq(b, 0) * m->n_heads / l->tp * e;
     }
     return 2 * t * m->hidden * e + (mlp > attn ? mlp : attn);
@@ -354,8 +384,8 @@ static void add_activations(const struct stc_build *b, int32_t stage,
     out->bytes[STC_MEM_ACT] += alive;
     if (stage == 0) { /* masks of the embedding's dropout */
         out->bytes[STC_MEM_ACT] +=
-            b->train->dropout ? stc_build_boundary_bytes(b) / stc_build_elem_bytes(b)
-                              : 0;
+            stc_build_dropout(b) ? stc_build_boundary_bytes(b) / stc_build_elem_bytes(b)
+                                 : 0;
     }
     double logits = stage == l->pp - 1 ? logits_bytes(b) : 0;
     /* the loss and the first layer's backward do not stand at the same time */
@@ -383,13 +413,21 @@ enum stc_err stc_mem_estimate(const struct stc_build *b, int32_t stage,
     struct stc_param_count n = stc_mem_stage_params(b, stage);
     add_states(b, n.dense, stc_layout_axis_size(l, STC_AXIS_SHARD), &e);
     add_states(b, n.expert, stc_layout_axis_size(l, STC_AXIS_EDP), &e);
-    add_gathered(b, stage, &e);
+    double states = stc_mem_allocated(&e), step = step_bytes(b, n);
+    add_gathered(b, stage, n.dense + n.expert, &e);
     add_activations(b, stage, &e);
     if (stc_build_sp(b)) { /* the gathered input of a product */
         e.bytes[STC_MEM_BUFFER] += stc_build_boundary_bytes(b) * l->tp;
     }
+    add_buckets(b, n.dense + n.expert, &e);
+    double over = states + step - stc_mem_allocated(&e);
+    if (over > 0) { /* the step, not the backward, is the peak */
+        e.bytes[STC_MEM_OPTIM] += over;
+    }
     e.bytes[STC_MEM_FRAMEWORK] = b->stack->framework_bytes;
-    e.bytes[STC_MEM_SLACK] = stc_mem_allocated(&e) * b->stack->allocator_slack_frac;
+    /* the step's flat buffers do not fit into blocks cached for activations */
+    e.bytes[STC_MEM_SLACK] = stc_mem_allocated(&e) * b->stack->allocator_slack_frac +
+                             step - (over > 0 ? over : 0);
     e.bytes[STC_MEM_CONTEXT] = b->stack->context_bytes;
     *out = e;
     return STC_OK;

@@ -74,7 +74,14 @@ struct stc_model {
         rel_buckets; /* relative positions: a table of buckets x heads per stack (T5) */
     int32_t gen_hidden, gen_ffn,
         gen_heads; /* ELECTRA: the generator that runs before, as deep as the model */
-    char source[160]; /* where the figures were read */
+    /* what a published run of this model fixes beside its sizes */
+    int32_t
+        attention_unfused; /* 1: the run keeps the scores in memory whatever the stack can do */
+    int32_t no_dropout;  /* 1: dropout is off */
+    int32_t no_out_bias; /* 1: linear_bias but for attention's out projection (GPT-J) */
+    int32_t attn_sinks;  /* 1: a learned logit a head (gpt-oss) */
+    int32_t dec_seq_len; /* decoder side of an encoder-decoder; 0: as the encoder */
+    char source[160];    /* where the figures were read */
 };
 
 enum stc_err stc_model_check(const struct stc_model *m,

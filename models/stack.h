@@ -83,6 +83,14 @@ struct stc_stack {
         fp8_saves_quantized; /* 8-bit training keeps the inputs of products in 8 bits */
     int32_t
         fp32_grads_by_dtype; /* bf16 gradients are also kept in fp32, unsharded; fp16 ones not (DeepSpeed) */
+    double
+        step_bytes; /* a parameter this rank updates, only during the step: fp32 gradients, temporaries */
+    int32_t
+        n_reduce_buffers; /* gradient buckets held beside the gradients (pp 1: a pipeline reduces at its end) */
+    int32_t
+        pp_keeps_unsharded; /* FSDP under pp > 1: parameters stay gathered, gradients whole till the last micro */
+    int32_t
+        default_micro_per_stage; /* micro-batches a step when the micro-batch is unstated: this times pp; 0: no rule */
     int32_t fp8_weight_cache; /* fp8 copies of the weights are kept */
 
     /* host */
