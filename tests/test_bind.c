@@ -48,7 +48,7 @@ static const struct stc_bind_row rows[] = {
     {STC_BIND_LIST("train", "names", NAME_LIST, struct thing, names, n_names)},
     {STC_BIND_FIELD("cluster", "rate", REAL, struct thing, rate_Bps),
      .dim = STC_DIM_BPS, .def = "auto", .flags = STC_BIND_AUTO, .min = 1,
-     .max = INFINITY},
+     .max = HUGE_VAL},
     {STC_BIND_FIELD("cluster.fabric", "nic_bw", REAL, struct thing, fabric.nic_Bps),
      .dim = STC_DIM_BPS, .def = "400Gbps", .min = 1, .max = 1e15,
      .help = "one NIC, one direction"},

@@ -33,7 +33,7 @@ static const struct stc_bind_row rows[] = {
     {STC_BIND_LIST("a.b", "names", NAME_LIST, struct thing, names, n_names)},
     {STC_BIND_FIELD("a.b", "tokens", I64, struct thing, tokens), .dim = STC_DIM_COUNT},
     {STC_BIND_FIELD("a.b", "rate", REAL, struct thing, rate_Bps), .dim = STC_DIM_BPS,
-     .min = 0, .max = INFINITY},
+     .min = 0, .max = HUGE_VAL},
     {STC_BIND_FIELD("a.b", "share", REAL, struct thing, share), .dim = STC_DIM_FRAC,
      .min = 0, .max = 1},
     {STC_BIND_LIST("a.b", "s", REAL_LIST, struct thing, seconds, n_seconds),
