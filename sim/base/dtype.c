@@ -5,7 +5,8 @@
 #include <string.h>
 
 static const struct stc_dtype_info dtypes[STC_DTYPE_COUNT] = {
-#define ROW(id, name, other, act, weight, math) [STC_DTYPE_##id] = {name, other, act, weight, math},
+#define ROW(id, name, other, act, weight, math) \
+ [STC_DTYPE_##id] = {name, other, act, weight, math},
     STC_DTYPE_MAP(ROW)
 #undef ROW
 };
@@ -19,7 +20,8 @@ const struct stc_dtype_info *stc_dtype_info(enum stc_dtype d)
 bool stc_dtype_parse(const char *text, enum stc_dtype *out)
 {
     for (unsigned i = 0; i < STC_DTYPE_COUNT; i++) {
-        if (strcmp(text, dtypes[i].name) == 0 || strcmp(text, dtypes[i].other_name) == 0) {
+        if (strcmp(text, dtypes[i].name) == 0 ||
+            strcmp(text, dtypes[i].other_name) == 0) {
             *out = (enum stc_dtype)i;
             return true;
         }

@@ -31,21 +31,21 @@ enum stc_math {
 };
 
 /* X(id, name, other name, activation bytes, weight bytes, math) */
-#define STC_DTYPE_MAP(X)                                                       \
-    X(FP32, "fp32", "float32", 4.0, 4.0, STC_MATH_FP32)                        \
-    X(TF32, "tf32", "tfloat32", 4.0, 4.0, STC_MATH_TF32)                       \
-    X(FP16, "fp16", "float16", 2.0, 2.0, STC_MATH_FP16)                        \
-    X(BF16, "bf16", "bfloat16", 2.0, 2.0, STC_MATH_FP16)                       \
-    X(FP8, "fp8", "fp8-tensor", 1.0, 1.0, STC_MATH_FP8)                        \
-    X(FP8_ROW, "fp8-rowwise", "fp8_row", 1.0, 1.0, STC_MATH_FP8)               \
-    X(FP8_BLOCK, "fp8-blockwise", "fp8_block", 1.0, 1.0, STC_MATH_FP8)         \
-    X(MXFP8, "mxfp8", "mx-fp8", 1.03125, 1.03125, STC_MATH_FP8)                \
-    X(NVFP4, "nvfp4", "fp4", 0.5625, 0.5625, STC_MATH_FP4)                     \
-    X(INT8_SQ, "sq", "int8_sq", 1.0, 1.0, STC_MATH_INT8)                       \
-    X(INT8_WO, "int8_wo", "int8-weights", 2.0, 1.0, STC_MATH_FP16)             \
-    X(INT4_WO, "int4_wo", "int4-weights", 2.0, 0.515625, STC_MATH_FP16)        \
-    X(MXFP4_A16, "w4a16_mxfp4", "mxfp4_wo", 2.0, 0.53125, STC_MATH_FP16)       \
-    X(MXFP4_A8, "w4a8_mxfp4_mxfp8", "mxfp4_mxfp8", 1.03125, 0.53125, STC_MATH_FP8)
+#define STC_DTYPE_MAP(X)                                              \
+ X(FP32, "fp32", "float32", 4.0, 4.0, STC_MATH_FP32)                  \
+ X(TF32, "tf32", "tfloat32", 4.0, 4.0, STC_MATH_TF32)                 \
+ X(FP16, "fp16", "float16", 2.0, 2.0, STC_MATH_FP16)                  \
+ X(BF16, "bf16", "bfloat16", 2.0, 2.0, STC_MATH_FP16)                 \
+ X(FP8, "fp8", "fp8-tensor", 1.0, 1.0, STC_MATH_FP8)                  \
+ X(FP8_ROW, "fp8-rowwise", "fp8_row", 1.0, 1.0, STC_MATH_FP8)         \
+ X(FP8_BLOCK, "fp8-blockwise", "fp8_block", 1.0, 1.0, STC_MATH_FP8)   \
+ X(MXFP8, "mxfp8", "mx-fp8", 1.03125, 1.03125, STC_MATH_FP8)          \
+ X(NVFP4, "nvfp4", "fp4", 0.5625, 0.5625, STC_MATH_FP4)               \
+ X(INT8_SQ, "sq", "int8_sq", 1.0, 1.0, STC_MATH_INT8)                 \
+ X(INT8_WO, "int8_wo", "int8-weights", 2.0, 1.0, STC_MATH_FP16)       \
+ X(INT4_WO, "int4_wo", "int4-weights", 2.0, 0.515625, STC_MATH_FP16)  \
+ X(MXFP4_A16, "w4a16_mxfp4", "mxfp4_wo", 2.0, 0.53125, STC_MATH_FP16) \
+ X(MXFP4_A8, "w4a8_mxfp4_mxfp8", "mxfp4_mxfp8", 1.03125, 0.53125, STC_MATH_FP8)
 
 enum stc_dtype {
 #define STC_DTYPE_ROW(id, name, other, act, weight, math) STC_DTYPE_##id,
