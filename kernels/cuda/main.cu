@@ -381,7 +381,7 @@ static int dry_run(struct stc_frame *f, struct options *o, struct files *files,
         fprintf(stderr, "stepcast-bench: %s\n", f->why);
         return EXIT_FAILED;
     }
-    print_plan(plan, gpu, &files->done);
+    if (f->world.rank == 0) print_plan(plan, gpu, &files->done);
     return 0;
 }
 
@@ -457,6 +457,7 @@ int main(int argc, char **argv)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     code = run_program(&f, &o);
+    if (code == EXIT_FAILED || code == EXIT_WRONG) stc_world_abort(&f.world, code);
     stc_world_close(&f.world);
     return code;
 }

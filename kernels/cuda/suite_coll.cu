@@ -339,7 +339,10 @@ static enum stc_ran measure(struct stc_frame *f, const struct stc_case *k,
     struct stc_row row;
     char version[32], notes[64];
     double err;
-    STC_TRY(stc_coll_make(f, k->op, k->d[STC_D_BYTES], (int)k->d[STC_D_RANKS], c));
+    enum stc_ran made =
+        stc_coll_make(f, k->op, k->d[STC_D_BYTES], (int)k->d[STC_D_RANKS], c);
+    /* All ranks go on, or none: memory may be short on one of them only. */
+    STC_TRY((enum stc_ran)(int)stc_world_max(&f->world, (double)made));
     STC_TRY(stc_coll_check(f, c, &err));
     STC_TRY(time_coll(f, k, c, &t));
     t.rel_err = err;

@@ -42,6 +42,11 @@ double stc_world_max(const struct stc_world *w, double x)
     return most;
 }
 
+void stc_world_abort(const struct stc_world *w, int code)
+{
+    if (w->size > 1) MPI_Abort(MPI_COMM_WORLD, code);
+}
+
 #else
 
 int stc_world_open(struct stc_world *w, int *argc, char ***argv)
@@ -74,5 +79,11 @@ double stc_world_max(const struct stc_world *w, double x)
 {
     (void)w;
     return x;
+}
+
+void stc_world_abort(const struct stc_world *w, int code)
+{
+    (void)w;
+    (void)code;
 }
 #endif

@@ -26,6 +26,8 @@ void stc_world_close(struct stc_world *w);
 void stc_world_bcast(const struct stc_world *w, void *data, size_t n_bytes);
 void stc_world_barrier(const struct stc_world *w);
 double stc_world_max(const struct stc_world *w, double x);
+/* Ends every process: the others may be waiting inside a collective. */
+void stc_world_abort(const struct stc_world *w, int code);
 
 #ifdef __cplusplus
 }
