@@ -114,32 +114,40 @@ static bool allowed(const struct stc_coll_alg *a, enum stc_coll_proto p,
            (f->proto == STC_PROTO_AUTO || f->proto == p);
 }
 
+/* Whose choice comes first: who asked for the hierarchical form gets it; a
+ * library below its own limit does not ask what NCCL would need. */
+static int rank_of(const struct stc_coll_alg *a)
+{
+    if (a->id == STC_ALGO_HIER) return 2;
+    return a->id == STC_ALGO_CUSTOM_ONE || a->id == STC_ALGO_CUSTOM_TWO;
+}
+
 static void choose(const struct stc_coll_ctx *c, bool obey, struct pick *best)
 {
-    best->alg = NULL;
     double best_s = INFINITY;
-    bool custom = false;
-    for (int i = 0; i < N_ALGS; i++)
-        for (int p = 0; p < STC_PROTO_COUNT; p++) {
+    int best_rank = -1;
+    best->alg = NULL;
+    best->forced = false;
+    for (int i = 0; i < N_ALGS; i++) {
+        const struct stc_coll_alg *a = algs[i];
+        if ((a->colls >> c->coll & 1) == 0) continue;
+        for (int p = STC_PROTO_COUNT - 1; p >= 0; p--) {
             enum stc_coll_proto proto = (enum stc_coll_proto)p;
-            if (obey && !allowed(algs[i], proto, c->f, c->coll)) continue;
-            if (!algs[i]->applies(c, proto)) continue;
-            bool is_custom = algs[i]->id == STC_ALGO_CUSTOM_ONE ||
-                             algs[i]->id == STC_ALGO_CUSTOM_TWO;
-            bool is_hier = algs[i]->id == STC_ALGO_HIER;
-            struct stc_coll_terms t = {0};
-            algs[i]->time_s(c, proto, &t);
+            if ((a->protos >> p & 1) == 0) continue;
+            if (obey && !allowed(a, proto, c->f, c->coll)) continue;
+            if (!a->applies(c, proto)) continue;
+            struct stc_coll_terms t;
+            a->time_s(c, proto, &t);
             double s = t.latency_s + t.bw_s;
-            /* A library below its own limit does not ask what NCCL would need,
-             * nor does who asked for the hierarchical form. */
-            bool wins = is_custom && !custom ? true : is_custom == custom && s < best_s;
-            if (is_hier) wins = true;
-            if (!wins) continue;
-            custom = custom || is_custom;
-            *best = (struct pick){algs[i], proto, t, false};
+            int rank = rank_of(a);
+            if (rank < best_rank || (rank == best_rank && s >= best_s)) continue;
+            best->alg = a;
+            best->proto = proto;
+            best->t = t;
             best_s = s;
-            if (is_hier) return;
+            best_rank = rank;
         }
+    }
 }
 
 static void choose_forced(const struct stc_coll_ctx *c, struct pick *best)
@@ -325,10 +333,20 @@ static void shape_check(const struct stc_group_shape *g)
     (void)g;
 }
 
-static void fill_est(const struct stc_coll_ctx *c, const struct pick *k,
+/* Shares of the specification's rates that the flows reach. */
+static void set_eff(const struct stc_coll_ctx *c, struct stc_coll_terms *t)
+{
+    double rail_Bps = c->g->nic_Bps * (double)c->g->n_nics / c->n_rails;
+    t->eff_intra =
+        t->intra_s > 0.0 ? t->intra_bytes / (c->g->intra_Bps * t->intra_s) : 1.0;
+    t->eff_net = t->net_s > 0.0 ? t->net_bytes / (rail_Bps * t->net_s) : 1.0;
+}
+
+static void fill_est(const struct stc_coll_ctx *c, struct pick *k,
                      const struct res_hit *h, struct stc_coll_est *out)
 {
     double physics_s = eager_s(c, k->t.latency_s + k->t.bw_s);
+    set_eff(c, &k->t);
     /* Eager adds to the formula; the residual of its series is over the sum. */
     double s = c->f->lib == STC_COLL_LIB_VLLM_EAGER && h->distance >= 0.0
                    ? physics_s * exp(h->log_ratio)

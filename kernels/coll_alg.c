@@ -55,13 +55,11 @@ double stc_coll_ll_max_Bps(const struct stc_coll_ctx *c)
     return c->nodes > 1.0 ? ceil_Bps * c->cn[STC_CN_LL_SCALE] : ceil_Bps;
 }
 
-void stc_coll_terms_set(const struct stc_coll_ctx *c, struct stc_coll_terms *t,
-                        double intra_s, double net_s)
+void stc_coll_terms_set(struct stc_coll_terms *t, double intra_s, double net_s)
 {
-    t->bw_s = fmax(intra_s, net_s);
-    t->eff_intra = intra_s > 0.0 ? t->intra_bytes / (c->g->intra_Bps * intra_s) : 1.0;
-    double rail_Bps = c->g->nic_Bps * (double)c->g->n_nics / fmax(1.0, c->n_rails);
-    t->eff_net = net_s > 0.0 ? t->net_bytes / (rail_Bps * net_s) : 1.0;
+    t->intra_s = intra_s;
+    t->net_s = net_s;
+    t->bw_s = intra_s > net_s ? intra_s : net_s;
 }
 
 /* LL128 is trusted on NVLink, and over networks that keep 128-byte stores whole. */
@@ -141,11 +139,17 @@ static void ring_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
     double intra_s = t->intra_bytes > 0.0 ? intra_ring_s(c, p, t->intra_bytes) : 0.0;
     t->net_bytes = c->nodes > 1.0 ? c->bytes * c->rf / c->n_rails : 0.0;
     double net_s = t->net_bytes > 0.0 ? t->net_bytes / rail_eff_Bps(c, p) : 0.0;
-    stc_coll_terms_set(c, t, intra_s, net_s);
+    stc_coll_terms_set(t, intra_s, net_s);
 }
 
-const struct stc_coll_alg stc_coll_alg_ring = {STC_ALGO_RING, ring_applies, ring_time,
-                                               stc_coll_emit_ring};
+const struct stc_coll_alg stc_coll_alg_ring = {
+    .id = STC_ALGO_RING,
+    .colls = 0xffff & ~(STC_COLL_BIT(ALL_TO_ALL) | STC_COLL_BIT(SEND_RECV)),
+    .protos = STC_COLL_ANY_PROTO,
+    .applies = ring_applies,
+    .time_s = ring_time,
+    .emit = stc_coll_emit_ring,
+};
 
 /* ==== PAT: all-gather and reduce-scatter in log steps, one rank a node ==== */
 
@@ -163,12 +167,18 @@ static void pat_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
         stc_coll_base_s(c, p) + ceil(c->log2_nodes) * stc_coll_net_hop_s(c, p);
     t->intra_bytes = 0.0;
     t->net_bytes = c->bytes * c->rf / c->n_rails;
-    stc_coll_terms_set(c, t, 0.0,
+    stc_coll_terms_set(t, 0.0,
                        t->net_bytes / (rail_eff_Bps(c, p) * STC_NCCL_PAT_SHARE));
 }
 
-const struct stc_coll_alg stc_coll_alg_pat = {STC_ALGO_PAT, pat_applies, pat_time,
-                                              stc_coll_emit_ring};
+const struct stc_coll_alg stc_coll_alg_pat = {
+    .id = STC_ALGO_PAT,
+    .colls = STC_COLL_BIT(ALL_GATHER) | STC_COLL_BIT(REDUCE_SCATTER),
+    .protos = STC_COLL_SIMPLE_ONLY,
+    .applies = pat_applies,
+    .time_s = pat_time,
+    .emit = stc_coll_emit_ring,
+};
 
 /* ==== tree: a chain in the node, a double binary tree between nodes ==== */
 
@@ -206,11 +216,17 @@ static void tree_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
     }
     t->net_bytes = c->bytes * stc_coll_tree_load(c->nodes) / c->n_rails;
     double net_s = t->net_bytes > 0.0 ? t->net_bytes / rail_eff_Bps(c, p) : 0.0;
-    stc_coll_terms_set(c, t, intra_s, net_s);
+    stc_coll_terms_set(t, intra_s, net_s);
 }
 
-const struct stc_coll_alg stc_coll_alg_tree = {STC_ALGO_TREE, tree_applies, tree_time,
-                                               stc_coll_emit_tree};
+const struct stc_coll_alg stc_coll_alg_tree = {
+    .id = STC_ALGO_TREE,
+    .colls = STC_COLL_BIT(ALL_REDUCE),
+    .protos = STC_COLL_ANY_PROTO,
+    .applies = tree_applies,
+    .time_s = tree_time,
+    .emit = stc_coll_emit_tree,
+};
 
 /* ==== NVLS: reduction and multicast in the NVSwitch ==== */
 
@@ -247,12 +263,17 @@ static void nvls_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
     t->latency_s = nvls_latency_s(c);
     t->intra_bytes = nvls_port_bytes(c);
     t->net_bytes = 0.0;
-    stc_coll_terms_set(c, t, t->intra_bytes / (c->port_Bps * c->cg[STC_CG_EFF_NVLS]),
-                       0.0);
+    stc_coll_terms_set(t, t->intra_bytes / (c->port_Bps * c->cg[STC_CG_EFF_NVLS]), 0.0);
 }
 
-const struct stc_coll_alg stc_coll_alg_nvls = {STC_ALGO_NVLS, nvls_applies, nvls_time,
-                                               stc_coll_emit_ring};
+const struct stc_coll_alg stc_coll_alg_nvls = {
+    .id = STC_ALGO_NVLS,
+    .colls = STC_COLL_BIT(ALL_REDUCE),
+    .protos = STC_COLL_SIMPLE_ONLY,
+    .applies = nvls_applies,
+    .time_s = nvls_time,
+    .emit = stc_coll_emit_ring,
+};
 
 static bool nvls_tree_applies(const struct stc_coll_ctx *c, enum stc_coll_proto p)
 {
@@ -266,12 +287,18 @@ static void nvls_tree_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
                    net_fill_s(c);
     t->intra_bytes = nvls_port_bytes(c);
     t->net_bytes = c->bytes * stc_coll_tree_load(c->nodes) / c->n_rails;
-    stc_coll_terms_set(c, t, t->intra_bytes / (c->port_Bps * c->cg[STC_CG_EFF_NVLS]),
+    stc_coll_terms_set(t, t->intra_bytes / (c->port_Bps * c->cg[STC_CG_EFF_NVLS]),
                        t->net_bytes / rail_eff_Bps(c, p));
 }
 
 const struct stc_coll_alg stc_coll_alg_nvls_tree = {
-    STC_ALGO_NVLS_TREE, nvls_tree_applies, nvls_tree_time, stc_coll_emit_tree};
+    .id = STC_ALGO_NVLS_TREE,
+    .colls = STC_COLL_BIT(ALL_REDUCE),
+    .protos = STC_COLL_SIMPLE_ONLY,
+    .applies = nvls_tree_applies,
+    .time_s = nvls_tree_time,
+    .emit = stc_coll_emit_tree,
+};
 
 /* ==== CollNet: SHARP reduces in the InfiniBand switches ==== */
 
@@ -296,9 +323,15 @@ static void collnet_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
     double share =
         c->nvlink ? c->cg[nvls ? STC_CG_EFF_NVLS : STC_CG_EFF_ALLREDUCE] : 1.0;
     t->net_bytes = c->bytes / c->n_rails;
-    stc_coll_terms_set(c, t, c->k > 1.0 ? t->intra_bytes / (c->port_Bps * share) : 0.0,
+    stc_coll_terms_set(t, c->k > 1.0 ? t->intra_bytes / (c->port_Bps * share) : 0.0,
                        t->net_bytes / (rail_eff_Bps(c, p) * STC_NCCL_COLLNET_SHARE));
 }
 
-const struct stc_coll_alg stc_coll_alg_collnet = {STC_ALGO_COLLNET, collnet_applies,
-                                                  collnet_time, stc_coll_emit_ring};
+const struct stc_coll_alg stc_coll_alg_collnet = {
+    .id = STC_ALGO_COLLNET,
+    .colls = STC_COLL_BIT(ALL_REDUCE),
+    .protos = STC_COLL_SIMPLE_ONLY,
+    .applies = collnet_applies,
+    .time_s = collnet_time,
+    .emit = stc_coll_emit_ring,
+};

@@ -39,20 +39,28 @@ struct stc_coll_ctx {
 struct stc_coll_terms {
     double latency_s;
     double bw_s;
-    double intra_bytes; /* leaving the busiest rank's port inside the node */
-    double net_bytes;   /* leaving the busiest rail */
-    double eff_intra, eff_net;
-    double channels;
+    double intra_s, net_s; /* what each side needs for its bytes; bw_s is the larger */
+    double intra_bytes;    /* leaving the busiest rank's port inside the node */
+    double net_bytes;      /* leaving the busiest rail */
+    double eff_intra, eff_net; /* filled for the chosen algorithm only */
 };
 
 struct stc_coll_alg {
     enum stc_coll_algo id;
+    uint16_t colls; /* bit per collective, and */
+    uint8_t protos; /* per protocol, for which applies() is asked at all */
     bool (*applies)(const struct stc_coll_ctx *c, enum stc_coll_proto p);
     void (*time_s)(const struct stc_coll_ctx *c, enum stc_coll_proto p,
                    struct stc_coll_terms *out);
     enum stc_err (*emit)(const struct stc_coll_ctx *c, const struct stc_coll_terms *t,
                          struct stc_coll_flows *out);
 };
+
+enum {
+    STC_COLL_ANY_PROTO = (1 << STC_PROTO_COUNT) - 1,
+    STC_COLL_SIMPLE_ONLY = 1 << STC_PROTO_SIMPLE
+};
+#define STC_COLL_BIT(id) (1u << STC_COLL_##id)
 
 extern const struct stc_coll_alg stc_coll_alg_ring, stc_coll_alg_tree,
     stc_coll_alg_nvls, stc_coll_alg_nvls_tree, stc_coll_alg_collnet, stc_coll_alg_pat,
@@ -76,9 +84,8 @@ double stc_coll_path_extra_s(const struct stc_coll_ctx *c);
 double stc_coll_fill_s(double fill_s, double half_bytes, double bytes);
 /* NCCL's ceiling of LL, bus bandwidth of the whole group. */
 double stc_coll_ll_max_Bps(const struct stc_coll_ctx *c);
-/* Sets bw_s and the efficiencies from bytes and the seconds each side needs. */
-void stc_coll_terms_set(const struct stc_coll_ctx *c, struct stc_coll_terms *t,
-                        double intra_s, double net_s);
+/* Sets bw_s from the seconds each side needs. */
+void stc_coll_terms_set(struct stc_coll_terms *t, double intra_s, double net_s);
 
 /* Most that one node sends in a double binary tree over n nodes (up and down,
  * both trees), in units of the message: 1 for two nodes, 2 from four on. */

@@ -46,7 +46,7 @@ static void pairwise_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
         bool inter = c->nodes > 1.0;
         t->intra_bytes = inter ? 0.0 : c->bytes;
         t->net_bytes = inter ? c->bytes : 0.0;
-        stc_coll_terms_set(c, t, port_s(c, t->intra_bytes), rail_s(c, t->net_bytes));
+        stc_coll_terms_set(t, port_s(c, t->intra_bytes), rail_s(c, t->net_bytes));
         return;
     }
     double peer_s =
@@ -58,11 +58,17 @@ static void pairwise_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
     if (c->nvlink)
         intra_s += c->bytes / (c->n * c->g->intra_Bps * c->cg[STC_CG_OWN_P2P]);
     t->net_bytes = c->bytes * (c->n - c->k) / c->n * c->k / c->n_rails;
-    stc_coll_terms_set(c, t, intra_s, rail_s(c, t->net_bytes));
+    stc_coll_terms_set(t, intra_s, rail_s(c, t->net_bytes));
 }
 
-const struct stc_coll_alg stc_coll_alg_pairwise = {STC_ALGO_PAIRWISE, pairwise_applies,
-                                                   pairwise_time, stc_coll_emit_pairs};
+const struct stc_coll_alg stc_coll_alg_pairwise = {
+    .id = STC_ALGO_PAIRWISE,
+    .colls = STC_COLL_BIT(ALL_TO_ALL) | STC_COLL_BIT(SEND_RECV),
+    .protos = STC_COLL_SIMPLE_ONLY,
+    .applies = pairwise_applies,
+    .time_s = pairwise_time,
+    .emit = stc_coll_emit_pairs,
+};
 
 /* ==== hierarchical: node first, then rails ====
  *
@@ -88,7 +94,7 @@ static void hier_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
                        stc_coll_hop_s(c, STC_PROTO_LL);
         t->intra_bytes = c->bytes * (c->k - 1.0) / c->n + away * (c->k - 1.0) / c->k;
         t->net_bytes = away * frac * c->k / c->n_rails;
-        stc_coll_terms_set(c, t, port_s(c, t->intra_bytes), rail_s(c, t->net_bytes));
+        stc_coll_terms_set(t, port_s(c, t->intra_bytes), rail_s(c, t->net_bytes));
         return;
     }
     t->latency_s = stc_coll_base_s(c, p) + 2.0 * (c->k - 1.0) * stc_coll_hop_s(c, p) +
@@ -96,7 +102,7 @@ static void hier_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
     t->intra_bytes = 2.0 * c->bytes * (c->k - 1.0) / c->k;
     t->net_bytes = 2.0 * (c->nodes - 1.0) / c->nodes * c->bytes / c->n_rails;
     double eff = c->nvlink ? c->cg[STC_CG_EFF_ALLREDUCE] : 1.0;
-    stc_coll_terms_set(c, t, t->intra_bytes / (c->port_Bps * eff),
+    stc_coll_terms_set(t, t->intra_bytes / (c->port_Bps * eff),
                        t->net_bytes / (c->rail_Bps * c->cn[STC_CN_EFF]));
 }
 
@@ -108,8 +114,14 @@ static enum stc_err hier_emit(const struct stc_coll_ctx *c,
                                           : stc_coll_emit_ring(c, t, out);
 }
 
-const struct stc_coll_alg stc_coll_alg_hier = {STC_ALGO_HIER, hier_applies, hier_time,
-                                               hier_emit};
+const struct stc_coll_alg stc_coll_alg_hier = {
+    .id = STC_ALGO_HIER,
+    .colls = STC_COLL_BIT(ALL_REDUCE) | STC_COLL_BIT(ALL_TO_ALL),
+    .protos = STC_COLL_SIMPLE_ONLY,
+    .applies = hier_applies,
+    .time_s = hier_time,
+    .emit = hier_emit,
+};
 
 /* ==== serving frameworks' own all-reduce ====
  *
@@ -147,7 +159,7 @@ static void one_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
         custom_scale(c, u) * (u->v[STC_CC_BASE] + u->v[STC_CC_PEER] * (c->n - 2.0));
     t->intra_bytes = c->bytes * (c->n - 1.0);
     t->net_bytes = 0.0;
-    stc_coll_terms_set(c, t, t->intra_bytes / (c->g->intra_Bps * u->v[STC_CC_EFF_ONE]),
+    stc_coll_terms_set(t, t->intra_bytes / (c->g->intra_Bps * u->v[STC_CC_EFF_ONE]),
                        0.0);
 }
 
@@ -160,7 +172,7 @@ static void two_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
                                          2.0 * u->v[STC_CC_PEER] * (c->n - 2.0));
     t->intra_bytes = c->bytes * 2.0 * (c->n - 1.0) / c->n;
     t->net_bytes = 0.0;
-    stc_coll_terms_set(c, t, t->intra_bytes / (c->g->intra_Bps * u->v[STC_CC_EFF_TWO]),
+    stc_coll_terms_set(t, t->intra_bytes / (c->g->intra_Bps * u->v[STC_CC_EFF_TWO]),
                        0.0);
 }
 
@@ -172,6 +184,18 @@ static enum stc_err custom_emit(const struct stc_coll_ctx *c,
 }
 
 const struct stc_coll_alg stc_coll_alg_custom_one = {
-    STC_ALGO_CUSTOM_ONE, custom_applies, one_time, custom_emit};
+    .id = STC_ALGO_CUSTOM_ONE,
+    .colls = STC_COLL_BIT(ALL_REDUCE),
+    .protos = STC_COLL_SIMPLE_ONLY,
+    .applies = custom_applies,
+    .time_s = one_time,
+    .emit = custom_emit,
+};
 const struct stc_coll_alg stc_coll_alg_custom_two = {
-    STC_ALGO_CUSTOM_TWO, custom_applies, two_time, custom_emit};
+    .id = STC_ALGO_CUSTOM_TWO,
+    .colls = STC_COLL_BIT(ALL_REDUCE),
+    .protos = STC_COLL_SIMPLE_ONLY,
+    .applies = custom_applies,
+    .time_s = two_time,
+    .emit = custom_emit,
+};
