@@ -272,6 +272,21 @@ static enum stc_err find_parts(const struct stc_hw *hw,
     return STC_OK;
 }
 
+/* Jobs over several NVLink domains are given equal segments of each, so that no
+ * group straddles two (Slurm's topology/block and --segment; NVIDIA asks for 16
+ * of the 18 trays of an NVL72): the largest segment that divides the nodes. */
+static void align_domains(struct stc_cluster *c)
+{
+    int domain = c->node.nvlink_domain_nodes;
+    if (domain <= 1 || c->n_nodes <= domain) return;
+    for (int seg = domain; 2 * seg > domain; seg--) {
+        if (c->n_nodes % seg == 0) {
+            c->node.nvlink_domain_nodes = seg;
+            return;
+        }
+    }
+}
+
 enum stc_err stc_cluster_resolve(const struct stc_hw *hw,
                                  const struct stc_cluster_ask *ask,
                                  struct stc_cluster *out, struct stc_diag *diag)
@@ -288,6 +303,7 @@ enum stc_err stc_cluster_resolve(const struct stc_hw *hw,
     if (ask->nvlink_domain_gpus > 0) {
         c.node.nvlink_domain_nodes = ceil_div(ask->nvlink_domain_gpus, c.node.n_gpus);
     }
+    align_domains(&c);
     err = settle_fabric(hw, ask, &c, diag);
     if (err != STC_OK) return err;
     snprintf(c.name, sizeof c.name, "%s", c.node.name);

@@ -2,6 +2,7 @@
 #include "sim/run/optime.h"
 
 #include <assert.h>
+#include <math.h>
 static const uint8_t memk_of[STC_MEMOP_COUNT] = {
     [STC_MEMOP_COPY] = STC_MEMK_COPY,           [STC_MEMOP_NORM_FWD] = STC_MEMK_NORM_FWD,
     [STC_MEMOP_NORM_BWD] = STC_MEMK_NORM_BWD,   [STC_MEMOP_ELEMENTWISE] = STC_MEMK_ELEMENTWISE,
@@ -162,10 +163,22 @@ static void pair(const struct stc_optime *t, const struct stc_op *coll, const st
     work->coll_bytes = coll->shape.coll.bytes;
 }
 
+/* Distinct NVLink domains among the k experts of a token, of n domains: what a
+ * dispatcher that sends a token once per domain puts on the network, as a share
+ * of k copies (uniform routing: n (1 - (1 - 1/n)^k)). */
+static double once_per_domain(const struct stc_optime *t, const struct stc_op *op)
+{
+    int expert = op->id == STC_OP_MOE_DISPATCH || op->id == STC_OP_MOE_COMBINE;
+    double n = t->axis_shape[op->shape.coll.axis].n_nodes, k = t->s->model.topk;
+    if (!expert || !t->s->stack.moe_deepep || n < 2 || k < 2) return 1;
+    return n * (1 - pow(1 - 1 / n, k)) / k;
+}
+
 static void coll_piece(const struct stc_optime *t, const struct stc_op *op, struct stc_piece *pc, struct stc_ledger *l,
                        struct stc_coll_est *e)
 {
-    stc_optime_coll(t, (enum stc_axis)op->shape.coll.axis, (enum stc_coll)op->shape.coll.coll, op->shape.coll.bytes, e);
+    stc_optime_coll(t, (enum stc_axis)op->shape.coll.axis, (enum stc_coll)op->shape.coll.coll,
+                    op->shape.coll.bytes * once_per_domain(t, op), e);
     book(l, e->seconds, e->sigma_log, e->family, e->tier, e->outside);
     stc_ledger_coll(l, (enum stc_axis)op->shape.coll.axis, (enum stc_coll)op->shape.coll.coll,
                     &t->axis_shape[op->shape.coll.axis], e, op->shape.coll.bytes, 1);
