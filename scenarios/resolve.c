@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* The stack when neither a name nor a framework is said: reports show it. */
-static const char default_stack[] = "megatron-core";
+static const char default_stack[] = "megatron-bridge-2026";
 
 /* ==== said values to their targets ==== */
 

@@ -12,6 +12,7 @@
  * GPT-2/3 (Radford 2019, Brown 2005.14165), LLaMA (2302.13971), MPT (MosaicML
  * llm-foundry, ALiBi 2108.12409), BLOOM (2211.05100), BERT (1810.04805),
  * T5 v1.1 (2002.05202), ViT (2010.11929). */
+/* clang-format off: version 14 crashes on rows of unlike fields */
 static const struct stc_model families[] = {
     {.name = "gpt", .mlp = STC_MLP_GELU, .norm = STC_NORM_LAYERNORM, .pos = STC_POS_LEARNED, .tied_embeddings = 1,
      .qkv_bias = 1, .linear_bias = 1, .vocab = 50257},
@@ -30,6 +31,7 @@ static const struct stc_model families[] = {
     {.name = "vit", .kind = STC_MODEL_VIT, .mlp = STC_MLP_GELU, .norm = STC_NORM_LAYERNORM, .pos = STC_POS_LEARNED,
      .qkv_bias = 1, .linear_bias = 1, .image = 224, .patch = 16, .n_classes = 1000, .channels = 3},
 };
+/* clang-format on */
 
 static void round_off(struct stc_model *m)
 {

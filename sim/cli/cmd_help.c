@@ -1,0 +1,94 @@
+/* cmd_help.c - help, the manual page and shell completion: all from the rows. */
+#include "sim/cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void overview(void)
+{
+    printf("stepcast %s - forecasts the training step before anyone pays for it\n\n"
+           "usage: stepcast COMMAND [ARGUMENTS] [OPTIONS]\n\n",
+           stc_version());
+    for (int i = 0; cli_cmds[i]; i++)
+        printf("  %-10s %s\n", cli_cmds[i]->name, cli_cmds[i]->about);
+    printf("\nstepcast help COMMAND says more; stepcast help keys lists the keys of a "
+           "scenario.\n"
+           "Exit codes: 0 fine, 1 infeasible, 2 usage, 3 trouble.\n");
+}
+
+static enum cli_exit keys(int markdown)
+{
+    struct stc_out out = {0};
+    struct stc_diag diag = {""};
+    enum stc_err err = stc_help_keys(markdown, &out, &diag);
+    return err == STC_OK ? cli_print(&out) : cli_fail(err, &diag);
+}
+
+static void manual(void)
+{
+    printf(".Dd $Mdocdate$\n.Dt STEPCAST 1\n.Os\n.Sh NAME\n.Nm stepcast\n.Nd forecast "
+           "a training step\n.Sh SYNOPSIS\n.Nm\n"
+           ".Ar command\n.Op Ar arguments\n.Op Ar options\n.Sh COMMANDS\n.Bl -tag "
+           "-width Ds\n");
+    for (int i = 0; cli_cmds[i]; i++) {
+        const struct cli_cmd *c = cli_cmds[i];
+        printf(".It Cm %s Ar %s\n%s.\n", c->name, c->args, c->about);
+        if (c->details) printf("%s", c->details);
+        for (int k = 0; k < CLI_OPTS_MAX && c->opts[k].name; k++)
+            printf(".Pp\n.Fl -%s%s%s\n%s.\n", c->opts[k].name,
+                   c->opts[k].arg ? " Ar " : "", c->opts[k].arg ? c->opts[k].arg : "",
+                   c->opts[k].help);
+    }
+    printf(".El\n.Sh EXIT STATUS\n0 fine, 1 infeasible, 2 usage, 3 trouble.\n");
+}
+
+static void completion(void)
+{
+    printf("_stepcast() {\n  local cur=${COMP_WORDS[COMP_CWORD]}\n  if [ "
+           "\"$COMP_CWORD\" = 1 ]; then\n    COMPREPLY=($(compgen -W \"");
+    for (int i = 0; cli_cmds[i]; i++)
+        printf("%s%s", i ? " " : "", cli_cmds[i]->name);
+    printf("\" -- \"$cur\")); return\n  fi\n  case ${COMP_WORDS[1]} in\n");
+    for (int i = 0; cli_cmds[i]; i++) {
+        printf("    %s) COMPREPLY=($(compgen -f -W \"--json --help", cli_cmds[i]->name);
+        for (int k = 0; k < CLI_OPTS_MAX && cli_cmds[i]->opts[k].name; k++)
+            printf(" --%s", cli_cmds[i]->opts[k].name);
+        printf("\" -- \"$cur\"));;\n");
+    }
+    printf("  esac\n}\ncomplete -o filenames -F _stepcast stepcast\n");
+}
+
+static enum cli_exit exec(const struct cli_args *a)
+{
+    if (a->n == 0) {
+        overview();
+        return CLI_FINE;
+    }
+    if (strcmp(a->arg[0], "keys") == 0) return keys(cli_value(a, "markdown") != NULL);
+    if (strcmp(a->arg[0], "man") == 0) {
+        manual();
+        return CLI_FINE;
+    }
+    if (strcmp(a->arg[0], "completion") == 0) {
+        completion();
+        return CLI_FINE;
+    }
+    const struct cli_cmd *cmd = cli_find(a->arg[0]);
+    if (!cmd) {
+        cli_complain("help: %s: no such command; stepcast help lists them", a->arg[0]);
+        return CLI_USAGE;
+    }
+    cli_print_usage(cmd);
+    return CLI_FINE;
+}
+
+const struct cli_cmd cli_help = {
+    .name = "help",
+    .args = "[COMMAND|keys|man|completion]",
+    .about = "say what the commands are, what one does, or what keys a scenario has",
+    .details = "keys: every key of a scenario; man: the manual page as mdoc; "
+               "completion: for bash.\n",
+    .max_args = 1,
+    .opts = {{"markdown", NULL, "keys as a markdown table"}},
+    .exec = exec,
+};

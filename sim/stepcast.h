@@ -1,0 +1,163 @@
+/*
+ * stepcast.h - the whole public interface.
+ *
+ *     struct stc_opts o = STC_OPTS_INIT;
+ *     struct stc_diag diag;
+ *     struct stc *sim;
+ *     struct stc_step step;
+ *     if (stc_open(&sim, &o, &diag)) ...                        // diag.text says why
+ *     if (stc_load(sim, "scenarios/gpt3-13b-8xa100.yaml", &diag)) ...
+ *     if (stc_set(sim, "layout.tp", "4", &diag)) ...            // any key of a scenario
+ *     if (stc_simulate(sim, &step, &diag)) ...
+ *     printf("%.3f s, %.1f%% MFU\n", step.step_s, 100 * step.mfu);
+ *     stc_close(sim);
+ *
+ * LIFE CYCLE. open, load, set (any number, any order), simulate and report as
+ * often as wished, close. A load or set that fails changes nothing. A load
+ * replaces the scenario, a set forgets the last result.
+ *
+ * OWNERSHIP. struct stc_out is the caller's: {0} before, stc_out_free after.
+ * Everything else belongs to the handle.
+ *
+ * THREADS. No global state that changes: two handles are two worlds, one thread
+ * each at a time. stc_validate uses the threads it is told to.
+ *
+ * ERRORS. A code and a sentence "FILE:LINE: KEY: reason; what would be right".
+ * The library never prints, exits or reads the environment.
+ *
+ * UNITS. SI always.
+ */
+#ifndef STC_STEPCAST_H
+#define STC_STEPCAST_H
+
+#include "sim/base/err.h"
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct stc; /* one world: a scenario, the cost model, the last result */
+
+/* Called now and then by long calls; keep it short. */
+typedef void stc_progress_fn(void *ctx, long done, long total);
+
+struct stc_opts {
+    size_t size;               /* set by STC_OPTS_INIT; lets fields be added later */
+    stc_progress_fn *progress; /* NULL: silent */
+    void *progress_ctx;
+    int n_threads; /* 0: as many as cores */
+};
+/* clang-format off */
+#define STC_OPTS_INIT {sizeof(struct stc_opts), NULL, NULL, 0}
+/* clang-format on */
+
+/* Bytes that a call made: text is NUL-terminated, size does not count the NUL. */
+struct stc_out {
+    char *data;
+    size_t size;
+};
+
+enum stc_format { STC_TEXT, STC_JSON };
+
+/* What most callers want of a step; reports have the rest. */
+struct stc_step {
+    double step_s, lo90_s, hi90_s;
+    double tokens_per_s, samples_per_s;
+    double model_flop_per_s_per_gpu;
+    double mfu, hfu;
+    double peak_bytes;    /* of the fullest GPU, as nvidia-smi shows it */
+    double missing_bytes; /* 0 when it fits */
+    int fits;
+    int n_gpus, n_stages;
+};
+
+STC_API const char *stc_version(void);
+
+STC_API enum stc_err stc_open(struct stc **out, const struct stc_opts *o,
+                              struct stc_diag *diag) STC_MUST_USE;
+STC_API void stc_close(struct stc *sim); /* NULL is fine */
+STC_API void stc_out_free(struct stc_out *out);
+
+/* ==== the scenario ==== */
+
+/* A file; where there is none of that name, a scenario that travels in the
+ * library ("gpt3-175b-64xa100"). */
+STC_API enum stc_err stc_load(struct stc *sim, const char *name,
+                              struct stc_diag *diag) STC_MUST_USE;
+/* YAML text; `name` is for messages. */
+STC_API enum stc_err stc_load_text(struct stc *sim, const char *name, const char *text,
+                                   size_t size, struct stc_diag *diag) STC_MUST_USE;
+STC_API enum stc_err stc_set(struct stc *sim, const char *key, const char *value,
+                             struct stc_diag *diag) STC_MUST_USE;
+/* The scenario as YAML that loads to the same. */
+STC_API enum stc_err stc_write(struct stc *sim, struct stc_out *out,
+                               struct stc_diag *diag) STC_MUST_USE;
+
+/* ==== one training step ==== */
+
+/* INFEASIBLE when the layout cannot be cut; a model that does not fit in memory
+ * is an answer (step.fits 0), not an error. step may be NULL. */
+STC_API enum stc_err stc_simulate(struct stc *sim, struct stc_step *step,
+                                  struct stc_diag *diag) STC_MUST_USE;
+/* These simulate when that has not happened yet. */
+STC_API enum stc_err stc_simulate_report(struct stc *sim, enum stc_format format,
+                                         struct stc_out *out,
+                                         struct stc_diag *diag) STC_MUST_USE;
+/* Chrome/Perfetto trace; gzip 1: compressed. */
+STC_API enum stc_err stc_simulate_trace(struct stc *sim, int gzip, struct stc_out *out,
+                                        struct stc_diag *diag) STC_MUST_USE;
+/* A gnuplot script that writes a PNG of memory over time to standard output. */
+STC_API enum stc_err stc_simulate_memory_plot(struct stc *sim, struct stc_out *out,
+                                              struct stc_diag *diag) STC_MUST_USE;
+
+/* ==== against measurements ==== */
+
+struct stc_validate_opts {
+    size_t size;              /* set by STC_VALIDATE_OPTS_INIT */
+    const char *source;       /* only rows whose source holds this; NULL: all */
+    const char *const *where; /* "column=value" or "column~part" */
+    int n_where;
+    int parts; /* text: a line a row with its parts instead of the tables */
+};
+/* clang-format off */
+#define STC_VALIDATE_OPTS_INIT {sizeof(struct stc_validate_opts), NULL, NULL, 0, 0}
+/* clang-format on */
+
+/* rows (may be NULL): CSV with id,quantity,measured,predicted,lo90,hi90,note. */
+STC_API enum stc_err stc_validate(struct stc *sim, const char *csv_path,
+                                  const struct stc_validate_opts *o,
+                                  enum stc_format format, struct stc_out *report,
+                                  struct stc_out *rows,
+                                  struct stc_diag *diag) STC_MUST_USE;
+/* The scenario of one row as YAML. */
+STC_API enum stc_err stc_validate_emit_yaml(struct stc *sim, const char *csv_path,
+                                            const char *id, struct stc_out *out,
+                                            struct stc_diag *diag) STC_MUST_USE;
+
+/* ==== two scenarios ==== */
+
+/* The difference between two handles' scenarios. */
+STC_API enum stc_err stc_diff(struct stc *a, struct stc *b, enum stc_format format,
+                              struct stc_out *out, struct stc_diag *diag) STC_MUST_USE;
+
+/* ==== what there is ==== */
+
+/* what: "gpus", "nodes", "fabrics", "models", "stacks", "scenarios". */
+STC_API enum stc_err stc_list(struct stc *sim, const char *what, enum stc_format format,
+                              struct stc_out *out, struct stc_diag *diag) STC_MUST_USE;
+/* Everything the catalogues say of a name. */
+STC_API enum stc_err stc_show(struct stc *sim, const char *name, enum stc_format format,
+                              struct stc_out *out, struct stc_diag *diag) STC_MUST_USE;
+/* Every key of a scenario: plain text, or markdown. */
+STC_API enum stc_err stc_help_keys(int markdown, struct stc_out *out,
+                                   struct stc_diag *diag) STC_MUST_USE;
+/* "; did you mean simulate?", or "": for programs that look names up. */
+STC_API const char *stc_did_you_mean(const char *name, const char *const *names,
+                                     size_t n, char *buf, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
