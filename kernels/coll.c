@@ -55,7 +55,6 @@ static double port_rate_Bps(const struct stc_coll_ctx *c,
     if (f->max_ctas > 0)
         Bps =
             fmin(Bps, (double)f->max_ctas * stc_nccl_channel_Bps[stc_nccl_row(g->gen)]);
-    (void)c;
     return Bps;
 }
 
@@ -80,10 +79,12 @@ static void ctx_make(struct stc_coll_ctx *c, const struct stc_coll_params *p,
     c->rf = stc_coll_bus_factor(coll, g->n_ranks);
     c->steps = steps_of(coll, c->n);
     c->hops_net = net_hops_of(c);
-    c->nvlink = !g->shm && !f->p2p_disable &&
+    /* A set that NVLink does not connect comes with the host path's rate. */
+    bool by_host = g->pcie_Bps > 0.0 && g->intra_Bps <= g->pcie_Bps;
+    c->nvlink = !g->shm && !f->p2p_disable && !by_host &&
                 (g->intra == STC_INTRA_NVSWITCH || g->intra == STC_INTRA_NVLINK_MESH ||
                  (g->intra == STC_INTRA_NVLINK_PAIRS && g->ranks_per_node <= 2));
-    c->port_Bps = port_rate_Bps(c, g, f);
+    c->port_Bps = port_rate_Bps(g, f);
     c->max_channels = stc_nccl_channels[stc_nccl_row(g->gen)];
     if (f->max_ctas > 0) c->max_channels = fmin(c->max_channels, (double)f->max_ctas);
     if (f->min_ctas > 0) c->max_channels = fmax(c->max_channels, (double)f->min_ctas);
