@@ -45,8 +45,7 @@ static double net_hops_of(const struct stc_coll_ctx *c)
 /* Host staging halves PCIe: once in, once out over the same slot. */
 enum { SHM_COPIES = 2 };
 
-static double port_rate_Bps(const struct stc_coll_ctx *c,
-                            const struct stc_group_shape *g,
+static double port_rate_Bps(const struct stc_group_shape *g,
                             const struct stc_coll_force *f)
 {
     double Bps = g->intra_Bps;
