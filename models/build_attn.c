@@ -180,7 +180,7 @@ static void grouped_projections(struct stc_nodes *s, int cross)
         double t_enc = (double)s->b->layout->micro_batch * stc_build_seq(s->b, 0) /
                        s->b->layout->cp;
         struct stc_bnode *q = stc_node_gemm(s, STC_OP_QKV, t, heads * hd, h);
-        q->op.keep_bytes = s->sp_tokens * h * s->saved;
+        q->op.keep_bytes = s->kept_tokens * h * s->saved;
         q->tp = STC_TP_COLUMN;
         struct stc_bnode *kv =
             stc_node_gemm(s, STC_OP_QKV, t_enc, 2 * kv_heads * hd, h);
@@ -188,7 +188,7 @@ static void grouped_projections(struct stc_nodes *s, int cross)
         return;
     }
     struct stc_bnode *n = stc_node_gemm(s, STC_OP_QKV, t, width, h);
-    n->op.keep_bytes = s->sp_tokens * h * s->saved;
+    n->op.keep_bytes = s->kept_tokens * h * s->saved;
     n->tp = STC_TP_COLUMN;
     n->bias = (uint8_t)(m->qkv_bias != 0);
     if (m->qk_norm) {

@@ -45,8 +45,10 @@ struct stc_nodes {
     const struct stc_build *b;
     struct stc_bnode node[STC_NODE_MAX];
     int n;
-    int32_t layer;    /* of the block being written */
-    double tokens;    /* a rank's tokens of a micro-batch (cp divided out) */
+    int32_t layer; /* of the block being written */
+    double tokens; /* a rank's tokens of a micro-batch (cp divided out) */
+    double
+        kept_tokens; /* of a column-parallel product's input, alive until its backward */
     double sp_tokens; /* those it holds between tensor-parallel regions */
     double elem;      /* bytes of an activation's element */
     double saved;     /* of a product's input kept for its weight gradient */

@@ -31,7 +31,7 @@ static void dense(struct stc_nodes *s, enum stc_op_id fc1, enum stc_op_id act,
     double h = m->hidden, f = ffn / s->tp;
     struct stc_bnode *n =
         stc_node_gemm(s, fc1, s->tokens, f * (stc_model_gated(m) ? 2 : 1), h);
-    n->op.keep_bytes = keep_input ? s->sp_tokens * h * s->saved : 0;
+    n->op.keep_bytes = keep_input ? s->kept_tokens * h * s->saved : 0;
     n->tp = STC_TP_COLUMN;
     n->bias = (uint8_t)(m->linear_bias != 0);
     activation(s, act, s->tokens, f);

@@ -78,6 +78,7 @@ void stc_nodes_init(struct stc_nodes *s, const struct stc_build *b, int32_t laye
     s->tokens =
         (double)b->layout->micro_batch * stc_build_seq(b, layer) / b->layout->cp;
     s->sp_tokens = stc_build_sp(b) ? s->tokens / s->tp : s->tokens;
+    s->kept_tokens = b->stack->sp_keeps_gathered ? s->tokens : s->sp_tokens;
     s->elem = stc_build_elem_bytes(b);
     s->saved = stc_build_saved_bytes(b);
     s->act_dtype = stc_build_act_dtype(b);

@@ -200,9 +200,9 @@ static double attention_act(const struct stc_build *b, int32_t layer, int cross)
     double kv = m->n_kv_heads >= l->tp ? m->n_kv_heads / tp : 1;
     double qk = stc_model_qk_dim(m), v = stc_model_v_dim(m),
            keys = cross ? stc_build_seq(b, 0) : stc_build_seq(b, layer);
-    double bytes =
-        ts * h *
-        (e + saved + dropout); /* norm's input, QKV's input, the dropout mask behind */
+    double bytes = ts * h * (e + dropout) +
+                   (b->stack->sp_keeps_gathered ? t : ts) * h *
+                       saved; /* norm's input, QKV's input, the dropout mask behind */
     if (m->mla_kv_rank > 0) {
         kv = heads;
         bytes += ts * (m->mla_q_rank + m->mla_kv_rank) *
@@ -243,7 +243,8 @@ static double other_half(const struct stc_build *b, int32_t layer)
            ts = stc_build_sp(b) ? t / l->tp : t;
     double bytes = ts * h * (e + dropout); /* norm's input, mask */
     if (!stc_model_layer_is_moe(m, layer)) {
-        return bytes + mlp_act(b, t, (double)m->ffn / l->tp, ts);
+        return bytes + mlp_act(b, t, (double)m->ffn / l->tp,
+                               b->stack->sp_keeps_gathered ? t : ts);
     }
     double cap = b->train->moe_capacity_factor, copies = ts * m->topk,
            work = copies * l->etp;
@@ -361,7 +362,11 @@ static double logits_bytes(const struct stc_build *b)
     double t = (double)b->layout->micro_batch *
                stc_build_seq(b, b->model->n_layers + b->model->dec_layers - 1) /
                b->layout->cp;
-    double each = b->stack->logits_bytes - (stc_build_elem_bytes(b) > 2 ? 2 : 0);
+    double each = b->stack->logits_bytes;
+    if (b->train->compile && b->stack->logits_bytes_compiled > 0) {
+        each = b->stack->logits_bytes_compiled;
+    }
+    each += b->model->logits_extra_bytes - (stc_build_elem_bytes(b) > 2 ? 2 : 0);
     if (b->model->kind == STC_MODEL_VIT || b->model->gen_hidden > 0) {
         return 0;
     }
@@ -381,6 +386,9 @@ static void add_activations(const struct stc_build *b, int32_t stage,
     }
     double alive = sum / l->vp * stc_mem_in_flight(l, stage);
     double work = recomputed + backward_temporaries(b);
+    if (l->pp > 1 && b->stack->pp_keeps_outputs) {
+        alive += stc_build_boundary_bytes(b) * stc_mem_in_flight(l, stage);
+    }
     out->bytes[STC_MEM_ACT] += alive;
     if (stage == 0) { /* masks of the embedding's dropout */
         out->bytes[STC_MEM_ACT] +=

@@ -77,6 +77,8 @@ struct stc_model {
     /* what a published run of this model fixes beside its sizes */
     int32_t
         attention_unfused; /* 1: the run keeps the scores in memory whatever the stack can do */
+    int32_t
+        logits_extra_bytes; /* bytes a logit more at the peak (a fused loss that keeps fp32 copies) */
     int32_t no_dropout;  /* 1: dropout is off */
     int32_t no_out_bias; /* 1: linear_bias but for attention's out projection (GPT-J) */
     int32_t attn_sinks;  /* 1: a learned logit a head (gpt-oss) */

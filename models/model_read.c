@@ -72,6 +72,7 @@ static const struct stc_bind_row rows[] = {
     N(head_bias, "1: the output head has a bias"),
     N(rel_buckets, "relative-position buckets (T5)"),
     N(attention_unfused, "1: scores stay in memory"),
+    N(logits_extra_bytes, "bytes a logit more at the peak"),
     N(no_dropout, "1: dropout is off"),
     N(no_out_bias, "1: no bias on attention's out projection"),
     N(attn_sinks, "1: a learned logit a head"),

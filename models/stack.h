@@ -78,6 +78,8 @@ struct stc_stack {
     double grad_reduce_bytes;  /* a parameter on the wire */
     double param_gather_bytes; /* a parameter on the wire, zero-1 and FSDP */
     int32_t
+        logits_bytes_compiled; /* the same when the loss is compiled; 0: no difference */
+    int32_t
         logits_bytes; /* bytes a logit at the peak of 16-bit training: the copies that stand together */
     int32_t
         fp8_saves_quantized; /* 8-bit training keeps the inputs of products in 8 bits */
@@ -87,6 +89,10 @@ struct stc_stack {
         step_bytes; /* a parameter this rank updates, only during the step: fp32 gradients, temporaries */
     int32_t
         n_reduce_buffers; /* gradient buckets held beside the gradients (pp 1: a pipeline reduces at its end) */
+    int32_t
+        pp_keeps_outputs; /* a stage's output stays allocated while its micro-batch is in flight */
+    int32_t
+        sp_keeps_gathered; /* gathered inputs of products are kept, not gathered again in the backward */
     int32_t
         pp_keeps_unsharded; /* FSDP under pp > 1: parameters stay gathered, gradients whole till the last micro */
     int32_t
