@@ -39,7 +39,7 @@ static double net_hops_of(const struct stc_coll_ctx *c)
     if (c->nodes <= 1.0) return 0.0;
     if (c->k <= 1.0) return c->steps;
     bool twice = c->coll == STC_COLL_ALL_REDUCE || c->coll == STC_COLL_BARRIER;
-    return fmin(c->steps, twice ? 2.0 * c->nodes : c->nodes - 1.0);
+    return stc_min2(c->steps, twice ? 2.0 * c->nodes : c->nodes - 1.0);
 }
 
 /* Host staging halves PCIe: once in, once out over the same slot. */
@@ -50,10 +50,10 @@ static double port_rate_Bps(const struct stc_group_shape *g,
 {
     double Bps = g->intra_Bps;
     if (f->p2p_disable && !g->shm && g->pcie_Bps > 0.0)
-        Bps = fmin(Bps, g->pcie_Bps / SHM_COPIES);
+        Bps = stc_min2(Bps, g->pcie_Bps / SHM_COPIES);
     if (f->max_ctas > 0)
-        Bps =
-            fmin(Bps, (double)f->max_ctas * stc_nccl_channel_Bps[stc_nccl_row(g->gen)]);
+        Bps = stc_min2(Bps, (double)f->max_ctas *
+                                stc_nccl_channel_Bps[stc_nccl_row(g->gen)]);
     return Bps;
 }
 
@@ -85,14 +85,16 @@ static void ctx_make(struct stc_coll_ctx *c, const struct stc_coll_params *p,
                  (g->intra == STC_INTRA_NVLINK_PAIRS && g->ranks_per_node <= 2));
     c->port_Bps = port_rate_Bps(g, f);
     c->max_channels = stc_nccl_channels[stc_nccl_row(g->gen)];
-    if (f->max_ctas > 0) c->max_channels = fmin(c->max_channels, (double)f->max_ctas);
-    if (f->min_ctas > 0) c->max_channels = fmax(c->max_channels, (double)f->min_ctas);
+    if (f->max_ctas > 0)
+        c->max_channels = stc_min2(c->max_channels, (double)f->max_ctas);
+    if (f->min_ctas > 0)
+        c->max_channels = stc_max2(c->max_channels, (double)f->min_ctas);
 
     double nics = (double)(g->n_nics > 0 ? g->n_nics : 1);
-    c->n_rails = fmin(nics, c->k);
+    c->n_rails = stc_min2(nics, c->k);
     c->rail_Bps = g->nic_Bps * nics / c->n_rails;
     if (g->pcie_Bps > 0.0)
-        c->rail_Bps = fmin(c->rail_Bps, g->pcie_Bps * c->k / c->n_rails);
+        c->rail_Bps = stc_min2(c->rail_Bps, g->pcie_Bps * c->k / c->n_rails);
     if (g->nic_share > 1.0) c->rail_Bps /= g->nic_share;
 }
 
@@ -182,7 +184,7 @@ static struct res_at grid_at(const struct stc_coll_ctx *c)
     struct res_at at;
     at.log2_bytes = log2(c->bytes);
     double pos = (at.log2_bytes - STC_RES_LOG2_MIN) * STC_RES_PER_OCTAVE;
-    pos = fmin(fmax(pos, 0.0), (double)(STC_RES_POINTS - 1) - 1e-9);
+    pos = stc_min2(stc_max2(pos, 0.0), (double)(STC_RES_POINTS - 1) - 1e-9);
     at.i = (int)pos;
     at.frac = pos - (double)at.i;
     return at;
@@ -241,11 +243,11 @@ static void residual(const struct stc_coll_ctx *c, struct res_hit *h)
     }
     h->log_ratio = h->lo_log_ratio + at.frac * (h->hi_log_ratio - h->lo_log_ratio);
     h->frac = at.frac;
-    h->lo_bytes =
-        ldexp((at.i & 1) != 0 ? 1.41421356237309515 : 1.0, at.i / 2 + STC_RES_LOG2_MIN);
+    h->lo_bytes = (double)(INT64_C(1) << (at.i / 2 + STC_RES_LOG2_MIN)) *
+                  ((at.i & 1) != 0 ? 1.41421356237309515 : 1.0);
     h->hi_bytes = h->lo_bytes * 1.41421356237309515;
     double off = fabs(at.log2_bytes - nearbyint(at.log2_bytes));
-    h->distance = fmax(nearest, off);
+    h->distance = stc_max2(nearest, off);
     h->exact = nearest < 1e-9 && off < 0.2;
 }
 
@@ -303,11 +305,11 @@ static int channels_of(const struct stc_coll_ctx *c, const struct pick *k)
     static const double per_channel_bytes[STC_PROTO_COUNT] = {4096.0, 4800.0, 65536.0};
     double most = c->max_channels;
     if (k->alg->id == STC_ALGO_NVLS || k->alg->id == STC_ALGO_NVLS_TREE)
-        most = fmin(most, 16.0);
-    if (c->k <= 1.0) most = fmin(most, 4.0 * c->n_rails);
+        most = stc_min2(most, 16.0);
+    if (c->k <= 1.0) most = stc_min2(most, 4.0 * c->n_rails);
     double want = ceil(c->bytes / c->n / per_channel_bytes[k->proto]);
-    double n = fmin(most, fmax(1.0, want));
-    if (c->f->min_ctas > 0) n = fmax(n, (double)c->f->min_ctas);
+    double n = stc_min2(most, stc_max2(1.0, want));
+    if (c->f->min_ctas > 0) n = stc_max2(n, (double)c->f->min_ctas);
     return (int)n;
 }
 
@@ -321,7 +323,7 @@ static double eager_s(const struct stc_coll_ctx *c, double seconds)
     const double *v = c->p->custom[c->f->lib][c->g->gen].v;
     if (c->g->mem_Bps > 0.0)
         seconds += 2.0 * c->bytes / (c->g->mem_Bps * v[STC_CC_EFF_COPY]);
-    return fmax(seconds, v[STC_CC_FLOOR]);
+    return stc_max2(seconds, v[STC_CC_FLOOR]);
 }
 
 static void shape_check(const struct stc_group_shape *g)
@@ -356,7 +358,8 @@ static void fill_est(const struct stc_coll_ctx *c, struct pick *k,
     out->residual = out->seconds / physics_s;
     double bw_s = k->t.bw_s * out->residual;
     out->latency_s = out->seconds - bw_s;
-    out->bytes_per_rank = fmax(k->t.intra_bytes, c->nodes > 1.0 ? k->t.net_bytes : 0.0);
+    out->bytes_per_rank =
+        stc_max2(k->t.intra_bytes, c->nodes > 1.0 ? k->t.net_bytes : 0.0);
     out->net_bytes = k->t.net_bytes;
     out->bus_Bps = c->bytes * c->rf / out->seconds;
     out->eff_intra = k->t.eff_intra / out->residual;
@@ -400,6 +403,39 @@ void stc_coll_time(const struct stc_coll_params *p, const struct stc_group_shape
     struct pick k;
     ctx_make(&c, p, g, coll, bytes, force != NULL ? force : &no_force);
     ask(&c, &k, out);
+}
+
+int stc_coll_candidates(const struct stc_coll_params *p,
+                        const struct stc_group_shape *g, enum stc_coll coll,
+                        double bytes, const struct stc_coll_force *force,
+                        struct stc_coll_candidate out[STC_COLL_CANDIDATES])
+{
+    shape_check(g);
+    if (trivial(g, coll, bytes)) return 0;
+    struct stc_coll_ctx c;
+    struct pick k;
+    int n = 0;
+    ctx_make(&c, p, g, coll, bytes, force != NULL ? force : &no_force);
+    choose_forced(&c, &k);
+    for (int i = 0; i < N_ALGS; i++)
+        for (int proto = 0; proto < STC_PROTO_COUNT && n < STC_COLL_CANDIDATES;
+             proto++) {
+            const struct stc_coll_alg *a = algs[i];
+            if ((a->colls >> coll & 1) == 0 || (a->protos >> proto & 1) == 0) continue;
+            if (!a->applies(&c, (enum stc_coll_proto)proto)) continue;
+            struct stc_coll_terms t;
+            a->time_s(&c, (enum stc_coll_proto)proto, &t);
+            out[n++] = (struct stc_coll_candidate){
+                .algo = a->id,
+                .proto = (enum stc_coll_proto)proto,
+                .latency_s = t.latency_s,
+                .bw_s = t.bw_s,
+                .intra_bytes = t.intra_bytes,
+                .net_bytes = t.net_bytes,
+                .chosen = a == k.alg && (int)k.proto == proto,
+            };
+        }
+    return n;
 }
 
 enum stc_err stc_coll_emit(const struct stc_coll_params *p,

@@ -174,6 +174,23 @@ void stc_coll_time(const struct stc_coll_params *p, const struct stc_group_shape
                    enum stc_coll coll, double bytes, const struct stc_coll_force *force,
                    struct stc_coll_est *out);
 
+/* What was weighed: every algorithm and protocol that the group could run, in
+ * the order of the tables; the one that stc_coll_time took is marked. For
+ * `explain`. Returns how many were written. */
+struct stc_coll_candidate {
+    enum stc_coll_algo algo;
+    enum stc_coll_proto proto;
+    double latency_s; /* launch, hops, fill */
+    double bw_s;      /* bytes / bandwidth; before the residual */
+    double intra_bytes, net_bytes;
+    bool chosen;
+};
+enum { STC_COLL_CANDIDATES = 32 };
+int stc_coll_candidates(const struct stc_coll_params *p,
+                        const struct stc_group_shape *g, enum stc_coll coll,
+                        double bytes, const struct stc_coll_force *force,
+                        struct stc_coll_candidate out[STC_COLL_CANDIDATES]);
+
 /* One transfer between two members (indices as in struct stc_group_shape). */
 struct stc_coll_flow {
     int src, dst;

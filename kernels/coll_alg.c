@@ -16,7 +16,7 @@ double stc_coll_hop_s(const struct stc_coll_ctx *c, enum stc_coll_proto p)
     static const enum stc_cg term[STC_PROTO_COUNT] = {STC_CG_HOP_LL, STC_CG_HOP_LL128,
                                                       STC_CG_HOP_SIMPLE};
     if (c->nvlink) return stc_cg_s(c, term[p]);
-    return fmax(stc_nccl_pci_hop_s[p], c->g->intra_latency_s);
+    return stc_max2(stc_nccl_pci_hop_s[p], c->g->intra_latency_s);
 }
 
 double stc_coll_base_s(const struct stc_coll_ctx *c, enum stc_coll_proto p)
@@ -38,7 +38,7 @@ static const double usual_path_s[STC_FABRIC_TECH_COUNT] = {
 
 double stc_coll_path_extra_s(const struct stc_coll_ctx *c)
 {
-    return fmax(0.0, c->g->nic_latency_s - usual_path_s[c->g->net]);
+    return stc_max2(0.0, c->g->nic_latency_s - usual_path_s[c->g->net]);
 }
 
 double stc_coll_net_hop_s(const struct stc_coll_ctx *c, enum stc_coll_proto p)
@@ -82,10 +82,10 @@ static double intra_ring_s(const struct stc_coll_ctx *c, enum stc_coll_proto p,
         port_Bps *= c->cg[ar ? STC_CG_EFF_ALLREDUCE : STC_CG_EFF_RING];
     }
     if (p == STC_PROTO_LL)
-        return bytes / fmin(stc_coll_ll_max_Bps(c), port_Bps * STC_NCCL_LL_SHARE);
+        return bytes / stc_min2(stc_coll_ll_max_Bps(c), port_Bps * STC_NCCL_LL_SHARE);
     if (p == STC_PROTO_LL128) {
         double ch_Bps = stc_nccl_channel_Bps[stc_nccl_row(c->g->gen)] * c->max_channels;
-        port_Bps = fmin(port_Bps * STC_NCCL_LL128_SHARE, ch_Bps);
+        port_Bps = stc_min2(port_Bps * STC_NCCL_LL128_SHARE, ch_Bps);
     }
     double s = bytes / port_Bps;
     bool copies = c->coll == STC_COLL_ALL_REDUCE || c->coll == STC_COLL_ALL_GATHER ||
@@ -99,8 +99,8 @@ static double intra_ring_s(const struct stc_coll_ctx *c, enum stc_coll_proto p,
 static double rail_eff_Bps(const struct stc_coll_ctx *c, enum stc_coll_proto p)
 {
     if (p == STC_PROTO_LL)
-        return fmin(c->rail_Bps * STC_NCCL_LL_SHARE,
-                    stc_coll_ll_max_Bps(c) / c->n_rails);
+        return stc_min2(c->rail_Bps * STC_NCCL_LL_SHARE,
+                        stc_coll_ll_max_Bps(c) / c->n_rails);
     return c->rail_Bps * c->cn[p == STC_PROTO_LL128 ? STC_CN_EFF_LL128 : STC_CN_EFF];
 }
 
@@ -127,7 +127,7 @@ static void ring_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
     double hop_s = stc_coll_hop_s(c, p);
     if (c->nodes > 1.0) {
         double post_s = STC_NCCL_NET_POST_S * (c->g->cpu_amd ? 2.0 : 1.0);
-        hop_s = fmax(hop_s, p == STC_PROTO_SIMPLE ? 3.0 * post_s : post_s);
+        hop_s = stc_max2(hop_s, p == STC_PROTO_SIMPLE ? 3.0 * post_s : post_s);
     }
     t->latency_s = stc_coll_base_s(c, p) + (c->steps - c->hops_net) * hop_s;
     if (c->hops_net > 0.0) t->latency_s += c->hops_net * stc_coll_net_hop_s(c, p);

@@ -67,6 +67,16 @@ extern const struct stc_coll_alg stc_coll_alg_ring, stc_coll_alg_tree,
     stc_coll_alg_hier, stc_coll_alg_pairwise, stc_coll_alg_custom_one,
     stc_coll_alg_custom_two;
 
+/* fmin and fmax are calls, and think about NaN; these are one instruction. */
+static inline double stc_min2(double a, double b)
+{
+    return a < b ? a : b;
+}
+static inline double stc_max2(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 /* Times of a generation at this GPU's clock. */
 static inline double stc_cg_s(const struct stc_coll_ctx *c, enum stc_cg i)
 {

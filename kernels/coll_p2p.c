@@ -88,7 +88,8 @@ static void hier_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
                       struct stc_coll_terms *t)
 {
     if (c->coll == STC_COLL_ALL_TO_ALL) {
-        double frac = c->f->hier_net_frac > 0.0 ? fmin(1.0, c->f->hier_net_frac) : 1.0;
+        double frac =
+            c->f->hier_net_frac > 0.0 ? stc_min2(1.0, c->f->hier_net_frac) : 1.0;
         double away = c->bytes * (c->n - c->k) / c->n;
         t->latency_s = base_s(c) + fill_s(c) + STC_NCCL_NET_POST_S * (c->nodes - 1.0) +
                        stc_coll_hop_s(c, STC_PROTO_LL);

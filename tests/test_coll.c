@@ -342,6 +342,27 @@ START_TEST(coll_a_force_is_obeyed_or_ignored_and_says_which)
 }
 END_TEST
 
+START_TEST(coll_candidates_hold_the_choice_and_nothing_cheaper)
+{
+    struct stc_group_shape g = shape_row(_i);
+    for (double b = 1024.0; b < 1e10; b *= 5.0) {
+        struct stc_coll_candidate v[STC_COLL_CANDIDATES];
+        struct stc_coll_est e;
+        int chosen = 0,
+            n = stc_coll_candidates(&fitted, &g, STC_COLL_ALL_REDUCE, b, NULL, v);
+        stc_coll_time(&fitted, &g, STC_COLL_ALL_REDUCE, b, NULL, &e);
+        ck_assert_int_ge(n, 2);
+        for (int i = 0; i < n; i++) {
+            ck_assert_double_ge((v[i].latency_s + v[i].bw_s) * (1.0 + 1e-12),
+                                e.physics_s);
+            chosen += v[i].chosen;
+            if (v[i].chosen) ck_assert(v[i].algo == e.algo && v[i].proto == e.proto);
+        }
+        ck_assert_int_eq(chosen, 1);
+    }
+}
+END_TEST
+
 START_TEST(coll_hierarchical_all_to_all_sends_a_token_once_per_node)
 {
     /* By hand: 8 of 256 experts on 8 nodes; a node is missed with probability
@@ -589,6 +610,8 @@ static Suite *coll_suite(void)
     tcase_add_test(t, coll_double_tree_reaches_every_node_and_loads_as_stated);
     tcase_add_test(t, coll_emit_without_memory_says_so);
     tcase_add_test(t, coll_a_force_is_obeyed_or_ignored_and_says_which);
+    tcase_add_loop_test(t, coll_candidates_hold_the_choice_and_nothing_cheaper, 0,
+                        N_SHAPES);
     tcase_add_test(t, coll_hierarchical_all_to_all_sends_a_token_once_per_node);
     tcase_add_test(t, coll_names_are_read_as_they_are_written_anywhere);
     tcase_add_test(t, coll_course_machines_reach_their_published_bus_bandwidth);
