@@ -1,5 +1,6 @@
 /* validate.c - reads a table, forecasts its rows, adds up the errors. */
 #include "sim/study/validate.h"
+#include "sim/study/settle.h"
 #include "sim/study/validate_sum.h"
 
 #include <math.h>
@@ -227,8 +228,7 @@ static void forecast(const struct stc_vkind *kind, const struct stc_run_params *
     struct stc_diag diag = {""};
     memset(&r, 0, sizeof r);
     enum stc_err err = make_scenario(kind, in->cell, &s, &diag);
-    if (err == STC_OK) err = stc_scenario_resolve(&s, &diag);
-    if (err == STC_OK) err = stc_step_run(&s, p, a, &r, &diag);
+    if (err == STC_OK) err = stc_settle_run(&s, p, a, &r, &diag);
     if (err != STC_OK) {
         snprintf(note, note_size, "%s", diag.text[0] ? diag.text : stc_err_text(err));
         return;

@@ -1,0 +1,141 @@
+/* settle.c - see settle.h. */
+#include "sim/study/settle.h"
+
+enum { MAX_MICRO = 16, MAX_CHOICES = 32 };
+static const double keep_free_frac = 0.03;
+
+struct choice {
+    int32_t micro_batch, recompute;
+    double need_bytes;
+};
+
+/* Bytes of the fullest stage. */
+static enum stc_err need(const struct stc_scenario *s, double *out,
+                         struct stc_diag *diag)
+{
+    struct stc_build b = {&s->model, &s->layout, &s->train, &s->stack};
+    *out = 0;
+    for (int32_t i = 0; i < s->layout.pp; i++) {
+        struct stc_mem_est m;
+        enum stc_err e = stc_mem_estimate(&b, i, &m, diag);
+        if (e != STC_OK) return e;
+        double bytes = stc_mem_allocated(&m) + m.bytes[STC_MEM_CONTEXT];
+        if (bytes > *out) *out = bytes;
+    }
+    return STC_OK;
+}
+
+static enum stc_err with_choice(const struct stc_scenario *s, const struct choice *c,
+                                struct stc_scenario *out, struct stc_diag *diag)
+{
+    *out = *s;
+    out->said.micro_batch = c->micro_batch;
+    out->said.recompute = c->recompute;
+    out->resolved = 0;
+    return stc_scenario_resolve(out, diag);
+}
+
+/* Micro-batches worth trying: one that is said, or powers of two. */
+static int micro_batches(const struct stc_scenario *s, int32_t *out)
+{
+    int n = 0;
+    if (s->said.micro_batch != STC_AUTO || s->said.grad_accum != STC_AUTO) {
+        out[n++] = s->layout.micro_batch;
+        return n;
+    }
+    int32_t replica = s->train.global_batch / s->layout.dp;
+    for (int32_t b = 1; b <= MAX_MICRO && b <= replica; b *= 2)
+        if (replica % b == 0) out[n++] = b;
+    if (n == 0) out[n++] = s->layout.micro_batch;
+    return n;
+}
+
+/* Selective recompute came with Megatron-LM of 2022 (Korthikanti 2205.05198)
+ * and means something only where scores are kept. */
+static int recomputes(const struct stc_scenario *s, int32_t *out)
+{
+    int n = 0;
+    if (s->said.recompute != STC_AUTO) {
+        out[n++] = s->said.recompute;
+        return n;
+    }
+    out[n++] = STC_RECOMPUTE_NONE;
+    int keeps_scores = !s->train.flash || s->stack.selective_ops;
+    if (s->stack.year_from >= 2022 && keeps_scores) out[n++] = STC_RECOMPUTE_SELECTIVE;
+    out[n++] = STC_RECOMPUTE_FULL;
+    return n;
+}
+
+static int choices(const struct stc_scenario *s, struct choice *out)
+{
+    int32_t micro[MAX_CHOICES], rec[3];
+    int n_micro = micro_batches(s, micro), n_rec = recomputes(s, rec), n = 0;
+    for (int i = 0; i < n_micro; i++) {
+        for (int k = 0; k < n_rec && n < MAX_CHOICES; k++) {
+            struct stc_scenario t;
+            struct choice c = {micro[i], rec[k], 0};
+            if (with_choice(s, &c, &t, NULL) != STC_OK ||
+                need(&t, &c.need_bytes, NULL) != STC_OK)
+                continue;
+            out[n++] = c;
+        }
+    }
+    return n;
+}
+
+static enum stc_err fastest(const struct stc_scenario *s,
+                            const struct stc_run_params *p, const struct choice *c,
+                            int n, int *best, struct stc_diag *diag)
+{
+    double room = s->cluster.gpu.mem_bytes * (1 - keep_free_frac), least = 0,
+           best_s = 0;
+    int smallest = -1;
+    *best = -1;
+    for (int i = 0; i < n; i++) {
+        if (smallest < 0 || c[i].need_bytes < least) {
+            smallest = i;
+            least = c[i].need_bytes;
+        }
+        if (c[i].need_bytes > room) continue;
+        struct stc_scenario t;
+        struct stc_arena a = STC_ARENA_INIT;
+        struct stc_result r;
+        enum stc_err e = with_choice(s, &c[i], &t, diag);
+        if (e == STC_OK) e = stc_step_run(&t, p, &a, &r, diag);
+        stc_arena_free(&a);
+        if (e == STC_ERR_NOMEM) return e;
+        if (e != STC_OK) continue;
+        if (*best < 0 || r.step_s < best_s) {
+            *best = i;
+            best_s = r.step_s;
+        }
+    }
+    if (*best < 0) *best = smallest;
+    return STC_OK;
+}
+
+enum stc_err stc_settle(struct stc_scenario *s, const struct stc_run_params *p,
+                        struct stc_diag *diag)
+{
+    enum stc_err e = stc_scenario_resolve(s, diag);
+    if (e != STC_OK) return e;
+    int open_micro = s->said.micro_batch == STC_AUTO && s->said.grad_accum == STC_AUTO;
+    if (!open_micro && s->said.recompute != STC_AUTO) return STC_OK;
+    struct choice c[MAX_CHOICES];
+    int n = choices(s, c), best;
+    if (n == 0) return STC_OK; /* as resolved: the run will say what is wrong */
+    e = fastest(s, p, c, n, &best, diag);
+    if (e != STC_OK || best < 0) return e;
+    struct stc_scenario t;
+    e = with_choice(s, &c[best], &t, diag);
+    if (e == STC_OK) *s = t;
+    return e;
+}
+
+enum stc_err stc_settle_run(struct stc_scenario *s, const struct stc_run_params *p,
+                            struct stc_arena *a, struct stc_result *out,
+                            struct stc_diag *diag)
+{
+    enum stc_err e = stc_settle(s, p, diag);
+    return e == STC_OK ? stc_step_run(s, p, a, out, diag) : e;
+}
