@@ -1,15 +1,13 @@
 /* test_coll.c - laws of the collectives, their flows against their closed
- * forms, published figures, and the bars of the fit. */
+ * forms, published figures. */
 #include "tests/testing.h"
 
 #include <stdio.h>
 
-#include "calib/fit_coll.h"
 #include "calib/load_coll.h"
 #include "kernels/coll.h"
 #include "kernels/coll_alg.h"
 #include "kernels/coll_params.h"
-#include "kernels/overlap.h"
 
 static struct stc_coll_params prior, fitted, plain; /* plain: fitted, no residual */
 
@@ -475,121 +473,6 @@ START_TEST(coll_two_nodes_of_ndr_reach_what_was_published)
 }
 END_TEST
 
-/* ==== the fit ==== */
-
-START_TEST(coll_the_fit_meets_its_bars_and_the_shipped_file_is_what_it_writes)
-{
-    struct stc_arena a = STC_ARENA_INIT;
-    struct stc_diag diag = {{0}};
-    static struct stc_coll_params p;
-    static struct stc_coll_cv cv;
-    stc_assert_ok(stc_fit_coll(&a, "tests/data/truth", &p, &cv, &diag), &diag);
-    int bars = 0;
-    for (int i = 0; i < cv.n; i++) {
-        const struct stc_coll_cv_line *l = &cv.v[i];
-        if (l->bar <= 0.0) continue;
-        bars++;
-        ck_assert_msg(l->full_mape <= l->bar, "%s: %.4f, bar %.2f", l->what,
-                      l->full_mape, l->bar);
-        /* physics × efficiency alone must reach twice the bar */
-        ck_assert_msg(l->physics_mape <= 2.0 * l->bar, "%s: physics %.4f", l->what,
-                      l->physics_mape);
-        ck_assert_msg(l->coverage >= 0.85 && l->coverage <= 0.95,
-                      "%s: %.3f of the rows inside", l->what, l->coverage);
-        ck_assert_msg(l->width_ratio <= 3.0, "%s: half-width %.2f times the error",
-                      l->what, l->width_ratio);
-    }
-    ck_assert_int_ge(bars, 5);
-    stc_assert_ok(stc_coll_params_round(&a, &p, &diag), &diag);
-    for (int g = 0; g < STC_GEN_COUNT; g++)
-        for (int i = 0; i < STC_CG_COUNT; i++)
-            stc_assert_near(fitted.gen[g].v[i], p.gen[g].v[i], 2e-3);
-    ck_assert_int_eq(fitted.n_res, p.n_res);
-    stc_arena_free(&a);
-}
-END_TEST
-
-START_TEST(coll_parameters_survive_writing_and_reading)
-{
-    struct stc_arena a = STC_ARENA_INIT;
-    struct stc_diag diag = {{0}};
-    struct stc_coll_params p = fitted;
-    stc_assert_ok(stc_coll_params_round(&a, &p, &diag), &diag);
-    ck_assert_int_eq(p.n_res, fitted.n_res);
-    for (int i = 0; i < p.n_res; i++)
-        for (int g = 0; g < STC_RES_POINTS; g++)
-            stc_assert_near((double)p.res[i].log_ratio[g] + 1.0,
-                            (double)fitted.res[i].log_ratio[g] + 1.0, 1e-6);
-    stc_assert_near(
-        p.custom[STC_COLL_LIB_TRTLLM][STC_GEN_HOPPER].v[STC_CC_EFF_ONE],
-        fitted.custom[STC_COLL_LIB_TRTLLM][STC_GEN_HOPPER].v[STC_CC_EFF_ONE], 1e-12);
-    stc_arena_free(&a);
-}
-END_TEST
-
-START_TEST(coll_bad_parameter_files_are_refused_with_their_line)
-{
-    static const struct {
-        const char *text, *words;
-        enum stc_err err;
-    } rows[] = {
-        {"generations:\n  hoper: {rows: 1}\n", ":2: ", STC_ERR_UNKNOWN},
-        {"generations:\n  hopper: {bases: 1}\n", "bases", STC_ERR_UNKNOWN},
-        {"generations:\n  hopper: {base_s: -1}\n", "base_s", STC_ERR_RANGE},
-        {"fabrics:\n  ib: {eff: x}\n", "eff", STC_ERR_PARSE},
-        {"fabric: {}\n", "fabric", STC_ERR_UNKNOWN},
-        {"sigma_log:\n  coll_net: [1, 2]\n", "4 numbers", STC_ERR_PARSE},
-        {"residuals:\n  - {generation: hopper}\n", "library", STC_ERR_PARSE},
-    };
-    struct stc_arena a = STC_ARENA_INIT;
-    struct stc_diag diag = {{0}};
-    const struct stc_node *root;
-    static struct stc_coll_params p, before;
-    p = before = fitted;
-    stc_assert_ok(stc_doc_parse_yaml(&a, "f.yaml", rows[_i].text, strlen(rows[_i].text),
-                                     &root, &diag),
-                  &diag);
-    enum stc_err err = stc_load_coll_doc(root, &p, &diag);
-    ck_assert_int_ne(err, STC_OK);
-    ck_assert_msg(strstr(diag.text, rows[_i].words) != NULL, "%s", diag.text);
-    ck_assert_double_eq(p.gen[STC_GEN_HOPPER].v[0], before.gen[STC_GEN_HOPPER].v[0]);
-    (void)rows[_i].err;
-    stc_arena_free(&a);
-}
-END_TEST
-
-/* ==== overlap ==== */
-
-START_TEST(overlap_alone_is_full_speed_and_more_taken_is_slower)
-{
-    struct stc_overlap_params p;
-    struct stc_gpu gpu = {.n_sm = 132, .mem_Bps = 3.35e12, .gen = STC_GEN_HOPPER};
-    stc_overlap_prior(&p);
-    for (int f = 0; f < STC_FAMILY_COUNT; f++) {
-        enum stc_family fam = (enum stc_family)f;
-        struct stc_overlap_comm none = {0}, some = {8, 50e9}, more = {24, 350e9};
-        ck_assert_double_eq(stc_overlap_compute_rate(&p, &gpu, fam, NULL), 1.0);
-        ck_assert_double_eq(stc_overlap_compute_rate(&p, &gpu, fam, &none), 1.0);
-        double a = stc_overlap_compute_rate(&p, &gpu, fam, &some);
-        double b = stc_overlap_compute_rate(&p, &gpu, fam, &more);
-        ck_assert(b > 0.0 && b <= a && a <= 1.0);
-        double c = stc_overlap_comm_rate(&p, fam);
-        ck_assert(c > 0.0 && c <= 1.0);
-    }
-    /* A ring all-reduce at full NVLink rate beside a product: 19 % in the mean,
-     * 40 % at most (Lee et al. 2025). */
-    struct stc_coll_est e;
-    struct stc_group_shape g = nvlink_node(8);
-    stc_coll_time(&fitted, &g, STC_COLL_ALL_REDUCE, 256e6, NULL, &e);
-    struct stc_overlap_comm ar;
-    stc_overlap_of_coll(&e, &ar);
-    double gemm = stc_overlap_compute_rate(&p, &gpu, STC_FAMILY_GEMM, &ar);
-    double mem = stc_overlap_compute_rate(&p, &gpu, STC_FAMILY_MEMBOUND, &ar);
-    ck_assert(gemm > 0.6 && gemm < 0.95);
-    ck_assert_double_lt(mem, gemm);
-}
-END_TEST
-
 static Suite *coll_suite(void)
 {
     Suite *s = suite_create("coll");
@@ -617,11 +500,6 @@ static Suite *coll_suite(void)
     tcase_add_test(t, coll_course_machines_reach_their_published_bus_bandwidth);
     tcase_add_test(t, coll_an_unmeasured_generation_is_transferred_in_clock_cycles);
     tcase_add_test(t, coll_two_nodes_of_ndr_reach_what_was_published);
-    tcase_add_test(t,
-                   coll_the_fit_meets_its_bars_and_the_shipped_file_is_what_it_writes);
-    tcase_add_test(t, coll_parameters_survive_writing_and_reading);
-    tcase_add_loop_test(t, coll_bad_parameter_files_are_refused_with_their_line, 0, 7);
-    tcase_add_test(t, overlap_alone_is_full_speed_and_more_taken_is_slower);
     suite_add_tcase(s, t);
     return s;
 }
