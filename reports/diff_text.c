@@ -22,14 +22,20 @@ static const char *signed_s(struct stc_fmt *f, double s)
 static void side(const char *letter, const char *name, const struct stc_scenario *s,
                  const struct stc_result *r, struct stc_text *out)
 {
+    enum { LABEL = 3 };
     struct stc_fmt f, g;
-    stc_text_printf(out, "%s  %s: %d x %s, %s\n   ", letter, name, (int)s->n_gpus,
-                    s->gpu_name, s->model_name);
-    stc_report_layout(s, out);
-    stc_text_printf(out, "\n   step %s, MFU %s, ", stc_fmt_s(&f, r->step_s),
+    struct stc_text t;
+    stc_text_init(&t, 0);
+    stc_fmt_wrap(out, letter, LABEL, name);
+    stc_text_printf(&t, "%s on %d x %s, ", s->model_name, (int)s->n_gpus, s->gpu_name);
+    stc_report_layout(s, &t);
+    stc_fmt_wrap(out, "", LABEL, stc_text_str(&t));
+    stc_text_clear(&t);
+    stc_text_printf(&t, "step %s, MFU %s, ", stc_fmt_s(&f, r->step_s),
                     stc_fmt_pct(&g, r->mfu));
-    stc_report_verdict(s, r, out);
-    stc_text_put(out, "\n");
+    stc_report_verdict(s, r, &t);
+    stc_fmt_wrap(out, "", LABEL, stc_text_str(&t));
+    stc_text_free(&t);
 }
 
 /* A bar that begins where the last ended; '+' grows, '-' shrinks. */

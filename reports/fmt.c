@@ -109,6 +109,34 @@ void stc_fmt_bar(struct stc_text *out, double frac, int width, char fill, char r
     stc_fmt_fill(out, rest, width - n);
 }
 
+/* Bytes of the next piece of at most `room` characters; UTF-8's further bytes
+ * count nothing. A word longer than the room is cut. */
+static size_t piece(const char *text, int room)
+{
+    size_t blank = 0, i = 0;
+    for (int columns = 0; text[i] && columns <= room; i++) {
+        if (text[i] == ' ') blank = i;
+        if (((unsigned char)text[i] & 0xC0) != 0x80) columns++;
+        if (columns > room) return blank ? blank : i;
+    }
+    return i;
+}
+
+void stc_fmt_wrap(struct stc_text *out, const char *label, int indent, const char *text)
+{
+    stc_text_printf(out, "%-*s", indent, label);
+    for (;;) {
+        size_t n = piece(text, STC_REPORT_COLUMNS - indent);
+        stc_text_put_n(out, text, n);
+        stc_text_put(out, "\n");
+        text += n;
+        while (*text == ' ')
+            text++;
+        if (!*text) return;
+        stc_fmt_fill(out, ' ', indent);
+    }
+}
+
 void stc_fmt_section(struct stc_text *out, const char *title)
 {
     stc_text_printf(out, "\n%s\n", title);

@@ -28,6 +28,10 @@ const char *stc_fmt_signed_pct(struct stc_fmt *f, double frac); /* "+3.1 %" */
 void stc_fmt_bar(struct stc_text *out, double frac, int width, char fill, char rest);
 /* `n` times c. */
 void stc_fmt_fill(struct stc_text *out, char c, int n);
+/* "label     text", broken at blanks within the columns; further lines are indented
+ * to where the text began. Ends with a newline. */
+void stc_fmt_wrap(struct stc_text *out, const char *label, int indent,
+                  const char *text);
 /* A blank line, the title, a line of dashes. */
 void stc_fmt_section(struct stc_text *out, const char *title);
 

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#define GIB 1073741824.0
+
 static const char letters[STC_MEM_COUNT + 1] =
     "PGOALBFSC"; /* ORDER: enum stc_mem_kind */
 
@@ -20,6 +22,12 @@ static void by_size(const struct stc_mem_est *m, int order[STC_MEM_COUNT])
         }
 }
 
+/* What must be there for the run to live: the allocator's cache gives way first. */
+static double needed(const struct stc_mem_est *m)
+{
+    return stc_mem_allocated(m) + m->bytes[STC_MEM_CONTEXT];
+}
+
 void stc_report_verdict(const struct stc_scenario *s, const struct stc_result *r,
                         struct stc_text *out)
 {
@@ -28,16 +36,19 @@ void stc_report_verdict(const struct stc_scenario *s, const struct stc_result *r
     const struct stc_mem_est *m = &r->stages[r->peak_stage].mem;
     int order[STC_MEM_COUNT];
     by_size(m, order);
-    stc_text_printf(out, "%s: stage %d needs %s of %s",
+    stc_text_printf(out, "%s: stage %d needs %s of %s GiB",
                     r->fits ? "fits" : "does not fit", (int)r->peak_stage,
-                    stc_fmt_gib(&f, stc_mem_smi(m)),
-                    stc_fmt_gib(&g, r->mem_capacity_bytes));
+                    stc_fmt_num(&f, needed(m) / GIB),
+                    stc_fmt_num(&g, r->mem_capacity_bytes / GIB));
     if (s->sim.mem_margin_bytes > 0)
         stc_text_printf(out, " less %s", stc_fmt_gib(&f, s->sim.mem_margin_bytes));
-    for (int i = 0; i < 3 && m->bytes[order[i]] > 0; i++)
-        stc_text_printf(out, "%s %s %.1f", i ? "," : ":",
+    for (int i = 0, n = 0; i < STC_MEM_COUNT && n < (r->fits ? 3 : 2); i++) {
+        if (order[i] == STC_MEM_SLACK || m->bytes[order[i]] <= 0) continue;
+        stc_text_printf(out, "%s %s %.1f", n ? "," : ":",
                         stc_mem_name((enum stc_mem_kind)order[i]),
-                        m->bytes[order[i]] / 1073741824.0);
+                        m->bytes[order[i]] / GIB);
+        n++;
+    }
     if (!r->fits)
         stc_text_printf(out, "; %s missing", stc_fmt_gib(&f, r->mem_missing_bytes));
 }

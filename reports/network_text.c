@@ -9,7 +9,7 @@ static void collectives(const struct stc_result *r, struct stc_text *out)
     struct stc_fmt f, g, h;
     if (r->n_comms <= 0) return;
     stc_fmt_section(out, "Collectives (of one rank)");
-    stc_text_printf(out, "%-5s %-15s %-22s %6s %6s %8s %10s %10s %12s\n", "axis",
+    stc_text_printf(out, "%-5s %-15s %-20s %6s %6s %8s %10s %10s %12s\n", "axis",
                     "collective", "how", "ranks", "nodes", "calls", "each", "busy",
                     "bus rate");
     for (int i = 0; i < r->n_comms; i++) {
@@ -18,7 +18,7 @@ static void collectives(const struct stc_result *r, struct stc_text *out)
         snprintf(how, sizeof how, "%s%s%s%s", c->algo ? c->algo : "-",
                  c->proto && c->proto[0] ? "/" : "", c->proto ? c->proto : "",
                  c->by_flows ? ", flows" : "");
-        stc_text_printf(out, "%-5s %-15s %-22.22s %6d %6d %8.0f %10s %10s %12s\n",
+        stc_text_printf(out, "%-5s %-15s %-20.20s %6d %6d %8.0f %10s %10s %12s\n",
                         c->axis, c->coll, how, (int)c->group_size, (int)c->group_nodes,
                         c->calls,
                         stc_fmt_bytes(&f, c->calls > 0 ? c->bytes / c->calls : 0),
@@ -49,38 +49,51 @@ void stc_report_network(const struct stc_result *r, struct stc_text *out)
     links(r, out);
 }
 
-void stc_report_evidence(const struct stc_result *r, struct stc_text *out)
+static void tiers(const struct stc_result *r, struct stc_text *t)
+{
+    struct stc_fmt f;
+    for (int k = 0; k < STC_TIER_COUNT; k++)
+        if (r->tier_frac[k] >= 0.0005)
+            stc_text_printf(t, "%s%s %s", t->len ? ", " : "",
+                            stc_tier_name((enum stc_tier)k),
+                            stc_fmt_pct(&f, r->tier_frac[k]));
+}
+
+static void families(const struct stc_result *r, struct stc_text *t)
 {
     struct stc_fmt f, g;
-    int n = 0;
-    stc_fmt_section(out, "What the forecast rests on");
-    stc_text_put(out, "estimated time by evidence: ");
-    for (int t = 0; t < STC_TIER_COUNT; t++)
-        if (r->tier_frac[t] > 0)
-            stc_text_printf(out, "%s%s %s", n++ ? ", " : "",
-                            stc_tier_name((enum stc_tier)t),
-                            stc_fmt_pct(&f, r->tier_frac[t]));
-    stc_text_put(out, n ? "\n" : "-\n");
-    stc_text_put(out, "by family (share, error of one deviation): ");
-    n = 0;
-    for (int k = 0; k < STC_FAMILY_COUNT; k++) {
-        if (r->family_frac[k] < 0.01) continue;
-        if (n == 3) stc_text_put(out, ",\n    ");
-        stc_text_printf(out, "%s%s %s +-%s", n && n != 3 ? ", " : "",
-                        stc_family_name((enum stc_family)k),
-                        stc_fmt_pct(&f, r->family_frac[k]),
-                        stc_fmt_pct(&g, r->family_sigma[k]));
-        n++;
-    }
-    stc_text_put(out, n ? "\n" : "-\n");
-    if (r->outside) stc_text_put(out, "some shapes lie beyond what was measured\n");
-    stc_text_printf(out,
-                    "simulated: %lld events, %lld tasks, %lld collectives (%lld in "
-                    "closed form, %lld as flows)\n",
-                    (long long)r->counts.events, (long long)r->counts.tasks,
-                    (long long)r->counts.joins, (long long)r->counts.joins_closed,
-                    (long long)r->counts.joins_flows);
-    stc_text_printf(out, "           %d ranks in %d classes, %d links in %d classes\n",
-                    (int)r->counts.n_ranks, (int)r->counts.n_rank_classes,
-                    (int)r->counts.n_links, (int)r->counts.n_link_classes);
+    for (int k = 0; k < STC_FAMILY_COUNT; k++)
+        if (r->family_frac[k] >= 0.01)
+            stc_text_printf(t, "%s%s %s (+-%s)", t->len ? ", " : "",
+                            stc_family_name((enum stc_family)k),
+                            stc_fmt_pct(&f, r->family_frac[k]),
+                            stc_fmt_pct(&g, r->family_sigma[k]));
+}
+
+void stc_report_evidence(const struct stc_result *r, struct stc_text *out)
+{
+    enum { LABEL = 12 };
+    const struct stc_counts *c = &r->counts;
+    struct stc_text t;
+    stc_text_init(&t, 0);
+    stc_fmt_section(
+        out, "What the forecast rests on (shares of estimated time; +- one deviation)");
+    tiers(r, &t);
+    stc_fmt_wrap(out, "evidence", LABEL, stc_text_str(&t));
+    stc_text_clear(&t);
+    families(r, &t);
+    stc_fmt_wrap(out, "families", LABEL, stc_text_str(&t));
+    stc_text_clear(&t);
+    stc_text_printf(&t,
+                    "%lld events, %lld tasks, %lld collectives (%lld in closed form, "
+                    "%lld as flows); %d ranks in %d "
+                    "classes, %d links in %d classes",
+                    (long long)c->events, (long long)c->tasks, (long long)c->joins,
+                    (long long)c->joins_closed, (long long)c->joins_flows,
+                    (int)c->n_ranks, (int)c->n_rank_classes, (int)c->n_links,
+                    (int)c->n_link_classes);
+    stc_fmt_wrap(out, "simulated", LABEL, stc_text_str(&t));
+    if (r->outside)
+        stc_fmt_wrap(out, "care", LABEL, "some shapes lie beyond what was measured");
+    stc_text_free(&t);
 }

@@ -19,9 +19,11 @@ static void bars(const struct stc_result *r, struct stc_text *out)
     for (int p = 0; p < STC_PART_COUNT; p++) {
         double t = part_s(st, p);
         if (t <= 0) continue;
-        stc_text_printf(out, "%-31s %10s %8s  ", stc_part_title((enum stc_part)p),
+        stc_text_printf(out, "%-31s %10s %8s", stc_part_title((enum stc_part)p),
                         stc_fmt_s(&f, t), stc_fmt_pct(&g, t / r->step_s));
-        stc_fmt_fill(out, '#', (int)(t / r->step_s * WIDTH + 0.5));
+        int n = (int)(t / r->step_s * WIDTH + 0.5);
+        stc_text_put(out, n > 0 ? "  " : "");
+        stc_fmt_fill(out, '#', n);
         stc_text_put(out, "\n");
     }
 }
@@ -56,10 +58,9 @@ static int alike(const struct stc_stage_result *a, const struct stc_stage_result
                  double step_s)
 {
     for (int c = 0; c < N_COLUMNS; c++)
-        if (fabs(column_s(a, &columns[c]) - column_s(b, &columns[c])) > 5e-4 * step_s)
+        if (fabs(column_s(a, &columns[c]) - column_s(b, &columns[c])) > 1e-3 * step_s)
             return 0;
-    return a->n_layers == b->n_layers &&
-           fabs(stc_mem_allocated(&a->mem) - stc_mem_allocated(&b->mem)) < 1e7;
+    return a->n_layers == b->n_layers;
 }
 
 static void stage_line(const struct stc_result *r, int from, int to,
@@ -73,8 +74,10 @@ static void stage_line(const struct stc_result *r, int from, int to,
     else
         snprintf(name, sizeof name, "%d-%d", from, to);
     stc_text_printf(out, "%-7s %6d", name, (int)st->n_layers);
-    for (int c = 0; c < N_COLUMNS; c++)
-        stc_text_printf(out, " %10s", stc_fmt_s(&f, column_s(st, &columns[c])));
+    for (int c = 0; c < N_COLUMNS; c++) {
+        double t = column_s(st, &columns[c]);
+        stc_text_printf(out, " %10s", t > 0 ? stc_fmt_s(&f, t) : "-");
+    }
     stc_text_put(out, "\n");
 }
 

@@ -126,11 +126,9 @@ int stc_scenario_key(const char *key)
     static const struct {
         const char *short_form;
         int row;
-    } shorts[] = {
-        {"model",   STC_KEY_model_use},
-        {"cluster", STC_KEY_c_use    },
-        {"stack",   STC_KEY_stack_use}
-    };
+    } shorts[] = {{"model", STC_KEY_model_use},
+                  {"cluster", STC_KEY_c_use},
+                  {"stack", STC_KEY_stack_use}};
     for (int i = 0; i < STC_N_ELEM(shorts); i++)
         if (strcmp(key, shorts[i].short_form) == 0) return shorts[i].row;
     return stc_bind_find(&table, key);

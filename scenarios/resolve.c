@@ -99,14 +99,28 @@ static int cluster_row(const struct stc_said *k)
     return STC_KEY_c_gpu;
 }
 
-/* GPUs that the job takes, when somebody said it. */
-static int32_t asked_gpus(const struct stc_said *k)
+/* The fewest GPUs that the layout can be cut over; 0: no sensible number. */
+static int32_t needed_gpus(const struct stc_said *k)
+{
+    int64_t inner = (int64_t)stc_said_or(k->tp, 1) * stc_said_or(k->cp, 1),
+            pp = stc_said_or(k->pp, 1);
+    int64_t ep = stc_said_or(k->ep, 1), etp = stc_said_or(k->etp, 1), dp = k->dp;
+    if (dp == STC_AUTO)
+        for (dp = 1; dp < ep * etp && dp * inner % (ep * etp) != 0;)
+            dp++;
+    int64_t n = inner * pp * dp;
+    return n < 10000000 ? (int32_t)n : 0;
+}
+
+/* GPUs of the job: as said, or all of the nodes that are said, or what the
+ * layout needs, filling one node when it divides it. */
+static int32_t job_gpus(const struct stc_said *k, int32_t per_node)
 {
     if (k->c_gpus != STC_AUTO) return k->c_gpus;
-    if (k->c_nodes != STC_AUTO || k->dp == STC_AUTO) return STC_AUTO;
-    int64_t n = (int64_t)stc_said_or(k->tp, 1) * stc_said_or(k->pp, 1) *
-                stc_said_or(k->cp, 1) * k->dp;
-    return n < 10000000 ? (int32_t)n : STC_AUTO;
+    if (k->c_nodes != STC_AUTO) return k->c_nodes * per_node;
+    int32_t n = needed_gpus(k);
+    return n == 0 || (k->dp == STC_AUTO && n < per_node && per_node % n == 0) ? per_node
+                                                                              : n;
 }
 
 static enum stc_err find_cluster(struct stc_scenario *s, const struct stc_hw *hw,
@@ -122,14 +136,13 @@ static enum stc_err find_cluster(struct stc_scenario *s, const struct stc_hw *hw
                                   .nvlink_domain_gpus =
                                       stc_said_or(k->c_nvlink_domain, 0)};
     struct stc_diag why = {""};
-    int32_t gpus = asked_gpus(k);
     enum stc_err err = stc_cluster_resolve(hw, &ask, &s->cluster, &why);
     if (err != STC_OK)
         return stc_scenario_fail(s, cluster_row(k), diag, err, "%s", why.text);
-    int per_node = s->cluster.node.n_gpus;
-    ask.n_nodes = k->c_nodes != STC_AUTO ? k->c_nodes
-                  : gpus == STC_AUTO     ? 1
-                                         : (gpus + per_node - 1) / per_node;
+    int32_t per_node = s->cluster.node.n_gpus;
+    s->n_gpus = job_gpus(k, per_node);
+    ask.n_nodes =
+        k->c_nodes != STC_AUTO ? k->c_nodes : (s->n_gpus + per_node - 1) / per_node;
     if (k->c_nics_per_node != STC_AUTO)
         ask.nics_per_node = k->c_nics_per_node;
     else if (k->c_nic_bw > 0)
@@ -137,7 +150,6 @@ static enum stc_err find_cluster(struct stc_scenario *s, const struct stc_hw *hw
     err = stc_cluster_resolve(hw, &ask, &s->cluster, &why);
     if (err != STC_OK)
         return stc_scenario_fail(s, cluster_row(k), diag, err, "%s", why.text);
-    s->n_gpus = gpus == STC_AUTO ? ask.n_nodes * per_node : gpus;
     if (s->n_gpus > ask.n_nodes * per_node)
         return stc_scenario_fail(
             s, STC_KEY_c_gpus, diag, STC_ERR_INFEASIBLE,

@@ -90,7 +90,8 @@ static enum stc_err put_flash(const struct stc_vctx *c, const char *cell,
     return set(s, "train.flash_attn", cell, diag);
 }
 
-/* A few rows leave the heads out: those of about 128 that tp divides. */
+/* A few rows leave the heads out: the catalogue's, else heads of about 128 that
+ * tp divides. */
 static enum stc_err put_heads(const struct stc_vctx *c, const char *cell,
                               struct stc_scenario *s, struct stc_diag *diag)
 {
@@ -98,6 +99,7 @@ static enum stc_err put_heads(const struct stc_vctx *c, const char *cell,
     long hidden = strtol(stc_vctx_cell(c, "hidden"), NULL, 10),
          tp = strtol(stc_vctx_cell(c, "tp"), NULL, 10);
     if (cell[0]) return set(s, "model.heads", cell, diag);
+    if (s->said.model_use[0]) return STC_OK;
     if (hidden <= 0 || hidden > 1000000)
         return STC_OK; /* resolving says what is missing */
     long best = 0;
@@ -107,6 +109,16 @@ static enum stc_err put_heads(const struct stc_vctx *c, const char *cell,
     if (best == 0) return STC_OK;
     snprintf(text, sizeof text, "%ld", best);
     return set(s, "model.heads", text, diag);
+}
+
+/* Rows of InternEvo's memory table leave it out: configs/7B_sft.py has
+ * SEQ_LEN = 2048, and its throughput rows say the same. */
+static enum stc_err put_seq_len(const struct stc_vctx *c, const char *cell,
+                                struct stc_scenario *s, struct stc_diag *diag)
+{
+    if (!cell[0] && strcmp(stc_vctx_cell(c, "framework"), "InternEvo") == 0)
+        cell = "2048";
+    return cell[0] ? set(s, "train.seq_len", cell, diag) : STC_OK;
 }
 
 static enum stc_err put_routing(const struct stc_vctx *c, const char *cell,
@@ -145,7 +157,7 @@ static const struct stc_vcol training_cols[] = {
     COPY("topk", "model.topk"),
     COPY("dense_layers", "model.dense_layers"),
     COPY("shared_ffn", "model.shared_ffn"),
-    COPY("seq_len", "train.seq_len"),
+    {.column = "seq_len", .conv = STC_VCONV_FN, .fn = put_seq_len, .when_empty = 1},
     CALL("routing", put_routing),
     COPY("gpu", "cluster.gpu"),
     COPY("gpus_per_node", "cluster.gpus_per_node"),
