@@ -84,8 +84,7 @@ void stc_attn_terms(const struct stc_gpu *gpu, const double *v,
     double exp_s = BLOCK_Q * BLOCK_K / (16 * gpu->clock_hz * v[STC_AP_EFF_EXP]);
     double pair_s = fmax(math_s, exp_s) + v[STC_AP_SERIAL] * fmin(math_s, exp_s);
     double busy_s = (pairs * pair_s + ctas * v[STC_AP_CTA_S]) / n_sm;
-    double longest_s =
-        c.longest * fmax(pair_s, v[STC_AP_BLOCK_S]) + v[STC_AP_CTA_S];
+    double longest_s = c.longest * fmax(pair_s, v[STC_AP_BLOCK_S]) + v[STC_AP_CTA_S];
     double act = stc_dtype_info(q->dtype)->act_bytes,
            kvb = stc_dtype_info(q->kv_dtype)->act_bytes;
     double bytes = b *
@@ -105,6 +104,7 @@ void stc_attn_terms(const struct stc_gpu *gpu, const double *v,
                : body == longest_s     ? "longest block"
                : exp_s > math_s        ? "exp"
                                        : "math";
+    if (!t->want_features) return;
     const double x[STC_ATTN_FEATS] = {
         log2(b),
         log2(s),
@@ -161,6 +161,7 @@ void stc_decode_terms(const struct stc_gpu *gpu, const double *v,
                : math_s > mem          ? "math"
                : hbm_s == mem          ? "hbm"
                                        : "sm";
+    if (!t->want_features) return;
     const double x[STC_DECODE_FEATS] = {
         log2(b),
         log2(kv),

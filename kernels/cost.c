@@ -92,10 +92,11 @@ void stc_cost_gemm(const struct stc_cost *c, const struct stc_gpu *gpu,
         return;
     }
     bool exact;
-    struct stc_terms t;
+    struct stc_terms t = {.want_features = false};
     const struct stc_fit *f = stc_cost_pick(c, gpu, STC_FAMILY_GEMM, q->dtype, &exact);
     const struct stc_platform *p = &c->platform[gpu->gen];
 
+    t.want_features = exact && f->residual != NULL;
     stc_gemm_terms(gpu, f->v, q, &t);
     finish(f, exact, &t, out);
     double slow = align_factor(p, q->n, q->k);
@@ -170,7 +171,7 @@ void stc_cost_attn(const struct stc_cost *c, const struct stc_gpu *gpu,
         return;
     }
     struct stc_attn_q x = *q;
-    struct stc_terms t;
+    struct stc_terms t = {.want_features = false};
     bool exact;
     if (x.kv_heads == 0 || x.kv_heads > x.heads) x.kv_heads = x.heads;
     enum stc_dtype variant =
@@ -178,6 +179,7 @@ void stc_cost_attn(const struct stc_cost *c, const struct stc_gpu *gpu,
     const struct stc_fit *f = stc_cost_pick(c, gpu, family, variant, &exact);
     const struct stc_platform *p = &c->platform[gpu->gen];
 
+    t.want_features = exact && f->residual != NULL;
     if (q->phase == STC_ATTN_DECODE)
         stc_decode_terms(gpu, f->v, &x, &t);
     else
@@ -209,11 +211,12 @@ void stc_cost_moe(const struct stc_cost *c, const struct stc_gpu *gpu,
         return;
     }
     bool exact;
-    struct stc_terms t;
+    struct stc_terms t = {.want_features = false};
     const struct stc_fit *f =
         stc_cost_pick(c, gpu, STC_FAMILY_MOE_GEMM, q->dtype, &exact);
     const struct stc_platform *p = &c->platform[gpu->gen];
 
+    t.want_features = exact && f->residual != NULL;
     stc_moe_terms(gpu, f->v, q, &t);
     finish(f, exact, &t, out);
     if (q->regime == STC_REGIME_IN_SITU)

@@ -214,9 +214,9 @@ struct stc_terms {
     double seconds; /* model with the fit's efficiencies */
     double ideal_s; /* specification alone: tiles counted, no latency */
     double flop, bytes;
-    const char *bound; /* static */
-    float
-        feat[STC_FEAT_MAX]; /* of the residual; the first n_axes are the shape's axes */
+    const char *bound;        /* static */
+    bool want_features;       /* in: fill feat (a dozen logarithms) */
+    float feat[STC_FEAT_MAX]; /* the first n_axes are the shape's axes */
 };
 
 void stc_gemm_terms(const struct stc_gpu *gpu, const double *v,

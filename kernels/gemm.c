@@ -8,13 +8,8 @@
 static const struct {
     double m, n, occupancy;
 } tiles[] = {
-    {128, 256, 1},
-    {256, 128, 1},
-    {128, 128, 2},
-    {64,  128, 2},
-    {128, 64,  2},
-    {64,  64,  4},
-    {256, 64,  1},
+    {128, 256, 1}, {256, 128, 1}, {128, 128, 2}, {64, 128, 2},
+    {128, 64, 2},  {64, 64, 4},   {256, 64, 1},
 };
 enum { N_TILES = (int)(sizeof tiles / sizeof tiles[0]) };
 
@@ -184,5 +179,5 @@ void stc_gemm_terms(const struct stc_gpu *gpu, const double *v,
                : top == best.pipe_s   ? "pipe"
                : top == s.hbm_s       ? "hbm"
                                       : "l2";
-    set_features(&s, &best, t->feat);
+    if (t->want_features) set_features(&s, &best, t->feat);
 }

@@ -131,6 +131,7 @@ void stc_moe_terms(const struct stc_gpu *gpu, const double *v,
     t->bound = fixed_s > 0.5 * t->seconds                ? "latency"
                : a.hbm_s + b.hbm_s > a.math_s + b.math_s ? "hbm"
                                                          : "math";
+    if (!t->want_features) return;
     const double x[STC_MOE_FEATS] = {
         log2((double)q->tokens),
         log2(h),

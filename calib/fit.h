@@ -1,0 +1,63 @@
+/*
+ * fit.h - from measured kernels to the parameters of the compute cost model.
+ *
+ * THEORY. Per (family, GPU, variant): the named efficiencies are fitted by
+ * robust least squares on log(measured / model) (calib/coll_lm.h, numbers kept in
+ * their bounds by a logistic map, a weak pull to the priors), on at most
+ * `fit_rows` rows drawn evenly; then the residual is grown on what is left
+ * (calib/fit_trees.h) where there are enough rows.
+ *
+ * CROSS-VALIDATION (holdout k > 1).
+ *   by shape   rows of one shape share a fold; efficiencies and residual are
+ *              refitted without the fold; both errors are printed: physics ×
+ *              efficiency alone, and with the residual. Sigmas come from here.
+ *   by GPU     a GPU's fits are removed and its rows are forecast by transfer.
+ *   by source  gemm_torch.csv (another laboratory, in a model's loop) is forecast.
+ * Coverage of a fold uses the sigma of the other folds.
+ *
+ * COST. The fit alone 15 s on two cores, five folds 60 s.
+ */
+#ifndef STC_CALIB_FIT_H
+#define STC_CALIB_FIT_H
+
+#include "calib/cost_rows.h"
+#include "sim/base/text.h"
+
+struct stc_fit_opt {
+    int holdout;   /* folds; 0 or 1: none, sigmas are in-sample */
+    int fit_rows;  /* rows of a group that efficiencies are fitted on; 0: 1500 */
+    int max_steps; /* of least squares; 0: 30 */
+};
+
+enum { STC_FIT_LINES = 128 };
+
+/* One line of the report. */
+struct stc_fit_line {
+    char what[72];
+    int n;
+    double plain_mape, full_mape; /* left out; fractions */
+    double coverage;              /* of the 90 % interval; 0: not scored */
+    double width_ratio;           /* mean half-width / mean absolute error */
+    double bar;                   /* full_mape must not exceed; 0: none */
+};
+struct stc_fit_report {
+    int n;
+    struct stc_fit_line v[STC_FIT_LINES];
+    double seconds;
+};
+
+/* Fits every group of FOLDER's rows; *out is indexed and lives in the arena. */
+STC_MUST_USE enum stc_err stc_fit_compute(struct stc_arena *a, const char *folder,
+                                          const struct stc_fit_opt *opt,
+                                          struct stc_cost **out,
+                                          struct stc_fit_report *rep,
+                                          struct stc_diag *diag);
+
+/* Writes DIR/fits.yaml and DIR/residual_FAMILY.csv. */
+STC_MUST_USE enum stc_err stc_fit_write(const struct stc_cost *c, const char *dir,
+                                        struct stc_diag *diag);
+
+/* The report as a table, both figures beside their bar. */
+void stc_fit_print(const struct stc_fit_report *rep, struct stc_text *out);
+
+#endif

@@ -1,0 +1,311 @@
+#include "calib/fit_cost.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "calib/coll_lm.h"
+#include "calib/fit_trees.h"
+#include "sim/base/rng.h"
+#include "sim/base/stats.h"
+
+enum { MIN_TREE_ROWS = 400, MAX_FOLDS = 20 };
+
+/* ==== efficiencies ==== */
+
+struct problem {
+    const struct stc_cost_row **rows;
+    int n, n_par;
+    const struct stc_par_info *info;
+};
+
+/* u in R <-> value in [low, high], in the logarithm. */
+static double to_value(const struct stc_par_info *p, double u)
+{
+    double s = 1 / (1 + exp(-u)), lo = log(p->low), hi = log(p->high);
+    return exp(lo + (hi - lo) * s);
+}
+
+static double to_u(const struct stc_par_info *p, double value)
+{
+    double s = (log(value) - log(p->low)) / (log(p->high) - log(p->low));
+    s = fmin(0.98, fmax(0.02, s));
+    return log(s / (1 - s));
+}
+
+static void log_errors(void *arg, const double *u, double *r)
+{
+    const struct problem *p = arg;
+    double v[STC_PAR_MAX];
+    struct stc_terms t;
+
+    for (int j = 0; j < p->n_par; j++)
+        v[j] = to_value(&p->info[j], u[j]);
+    t.want_features = false;
+    for (int i = 0; i < p->n; i++) {
+        stc_cost_row_terms(p->rows[i], v, &t);
+        r[i] = log(t.seconds / p->rows[i]->seconds);
+    }
+}
+
+/* Fits v in place from where it stands, on the rows not in `fold` (-1: all). */
+static enum stc_err fit_values(struct stc_fit_group *g, const struct stc_fit_opt *opt,
+                               int fold, int max_steps, double *v)
+{
+    int n_par, most = opt->fit_rows > 0 ? opt->fit_rows : 1500, n = 0;
+    const struct stc_par_info *info =
+        stc_par_table((enum stc_family)g->rows[0].family, &n_par);
+    const struct stc_cost_row **rows =
+        STC_NEW_N(&g->arena, const struct stc_cost_row *, (size_t)g->n);
+    double u[STC_PAR_MAX], prior[STC_PAR_MAX];
+    struct stc_rng rng;
+
+    if (rows == NULL) return stc_fail(&g->diag, STC_ERR_NOMEM, "fit");
+    stc_rng_seed(&rng, 11, "rows to fit on");
+    double keep = (double)most / g->n;
+    for (int i = 0; i < g->n; i++) {
+        double draw = stc_rng_uniform(&rng);
+        if (draw < keep && (fold < 0 || g->fold[i] != fold)) rows[n++] = &g->rows[i];
+    }
+    struct problem p = {.rows = rows, .n = n, .n_par = n_par, .info = info};
+    double *work = STC_NEW_N(&g->arena, double, (size_t)n *((size_t)n_par + 2));
+    if (work == NULL) return stc_fail(&g->diag, STC_ERR_NOMEM, "fit");
+    for (int j = 0; j < n_par; j++) {
+        prior[j] = to_u(&info[j], info[j].prior);
+        u[j] = to_u(&info[j], v[j]);
+    }
+    struct stc_lm lm = {.n_par = n_par,
+                        .n_res = n,
+                        .residuals = log_errors,
+                        .arg = &p,
+                        .prior = prior,
+                        .pull = 0.02 * sqrt(n / 1000.0 + 0.01),
+                        .corner = 0.06,
+                        .max_steps = max_steps,
+                        .work = work};
+    (void)stc_lm_run(&lm, u);
+    for (int j = 0; j < n_par; j++)
+        v[j] = to_value(&info[j], u[j]);
+    return STC_OK;
+}
+
+/* ==== residual ==== */
+
+static enum stc_err fit_residual(struct stc_fit_group *g, int fold, const double *v,
+                                 struct stc_residual **out)
+{
+    int n_axes, n_feats = stc_cost_n_feats((enum stc_family)g->rows[0].family, &n_axes),
+                n = 0;
+    float *feat = STC_NEW_N(&g->arena, float, (size_t)g->n *STC_FEAT_MAX);
+    double *y = STC_NEW_N(&g->arena, double, (size_t)g->n);
+    struct stc_residual *r = STC_NEW(&g->arena, struct stc_residual);
+
+    *out = NULL;
+    if (g->n < MIN_TREE_ROWS) return STC_OK;
+    if (feat == NULL || y == NULL || r == NULL)
+        return stc_fail(&g->diag, STC_ERR_NOMEM, "residual");
+    for (int i = 0; i < g->n; i++) {
+        struct stc_terms t = {.want_features = true};
+        if (fold >= 0 && g->fold[i] == fold) continue;
+        stc_cost_row_terms(&g->rows[i], v, &t);
+        memcpy(feat + (size_t)n * STC_FEAT_MAX, t.feat, sizeof t.feat);
+        y[n++] = log(g->rows[i].seconds / t.seconds);
+    }
+    enum stc_err err = stc_trees_grow(&g->arena, &stc_trees_default, feat, y, n,
+                                      n_feats, n_axes, r, &g->diag);
+    if (err == STC_OK) *out = r;
+    return err;
+}
+
+/* ==== folds ==== */
+
+/* Rows of one shape share a fold: the hash knows only the shape. */
+static void deal(struct stc_fit_group *g, int n_folds)
+{
+    for (int i = 0; i < g->n; i++) {
+        const struct stc_cost_row *r = &g->rows[i];
+        uint64_t h = STC_HASH_INIT;
+        h = r->family == STC_FAMILY_GEMM ? stc_hash64(h, &r->q.gemm, sizeof r->q.gemm)
+            : r->family == STC_FAMILY_MOE_GEMM
+                ? stc_hash64(h, &r->q.moe, sizeof r->q.moe)
+                : stc_hash64(h, &r->q.attn, sizeof r->q.attn);
+        h ^= h >> 29;
+        g->fold[i] = (uint8_t)(h % (uint64_t)n_folds);
+    }
+}
+
+static enum stc_err score(struct stc_fit_group *g, int fold, const double *v,
+                          const struct stc_residual *res)
+{
+    for (int i = 0; i < g->n; i++) {
+        struct stc_terms t = {.want_features = res != NULL};
+        struct stc_residual_hit hit = {0};
+        if (fold >= 0 && g->fold[i] != fold) continue;
+        stc_cost_row_terms(&g->rows[i], v, &t);
+        if (res != NULL) stc_residual_at(res, t.feat, &hit);
+        g->plain[i] = log(t.seconds / g->rows[i].seconds);
+        g->full[i] = g->plain[i] + hit.log_factor;
+    }
+    return STC_OK;
+}
+
+static enum stc_err one_fold(struct stc_fit_group *g, const struct stc_fit_opt *opt,
+                             int fold)
+{
+    double v[STC_PAR_MAX];
+    struct stc_residual *res;
+
+    memcpy(v, g->fit.v, sizeof v);
+    enum stc_err err = fit_values(g, opt, fold, 6, v);
+    if (err == STC_OK) err = fit_residual(g, fold, v, &res);
+    if (err == STC_OK) err = score(g, fold, v, res);
+    return err;
+}
+
+static double mape(const double *e, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += fabs(exp(e[i]) - 1);
+    return n > 0 ? sum / n : 0;
+}
+
+/* Half of the 90 % interval in log, as a standard deviation. */
+static double sigma_of(const double *e, int n, double *scratch)
+{
+    for (int i = 0; i < n; i++)
+        scratch[i] = fabs(e[i]);
+    stc_sort(scratch, (size_t)n);
+    return n > 0 ? stc_quantile_sorted(scratch, (size_t)n, 0.9) / 1.645 : 0;
+}
+
+void stc_fit_group(struct stc_fit_group *g, const struct stc_fit_opt *opt)
+{
+    const struct stc_cost_row *r = g->rows;
+    int n_par, steps = opt->max_steps > 0 ? opt->max_steps : 30, folds = opt->holdout;
+    const struct stc_par_info *info = stc_par_table((enum stc_family)r->family, &n_par);
+    struct stc_residual *res = NULL;
+    double *scratch = STC_NEW_N(&g->arena, double, (size_t)g->n);
+
+    g->fit = (struct stc_fit){.gen = r->gpu->gen,
+                              .family = r->family,
+                              .variant = r->variant,
+                              .tier = STC_TIER_MEASURED,
+                              .n_rows = g->n};
+    memcpy(g->fit.gpu, r->gpu->name, sizeof g->fit.gpu);
+    for (int j = 0; j < n_par; j++)
+        g->fit.v[j] = info[j].prior;
+    g->plain = STC_NEW_N(&g->arena, double, (size_t)g->n);
+    g->full = STC_NEW_N(&g->arena, double, (size_t)g->n);
+    g->fold = STC_NEW_N(&g->arena, uint8_t, (size_t)g->n);
+    if (scratch == NULL || g->plain == NULL || g->full == NULL || g->fold == NULL) {
+        g->err = stc_fail(&g->diag, STC_ERR_NOMEM, "fit");
+        return;
+    }
+    g->err = fit_values(g, opt, -1, steps, g->fit.v);
+    if (g->err == STC_OK) g->err = fit_residual(g, -1, g->fit.v, &res);
+    if (g->err == STC_OK) g->err = score(g, -1, g->fit.v, res);
+    if (folds > MAX_FOLDS) folds = MAX_FOLDS;
+    if (folds > 1) deal(g, folds);
+    for (int f = 0; f < folds && folds > 1 && g->err == STC_OK; f++)
+        g->err = one_fold(g, opt, f);
+    if (g->err != STC_OK) return;
+    g->fit.residual = res;
+    g->fit.err_plain = mape(g->plain, g->n);
+    g->fit.err_resid = res != NULL ? mape(g->full, g->n) : 0;
+    g->fit.sigma_plain = sigma_of(g->plain, g->n, scratch);
+    g->fit.sigma_resid = res != NULL ? sigma_of(g->full, g->n, scratch) : 0;
+}
+
+/* ==== all groups ==== */
+
+static int cut_groups(const struct stc_cost_rows *rows, struct stc_fit_group *g,
+                      int most)
+{
+    int n = 0;
+    for (int i = 0; i < rows->n; i++) {
+        const struct stc_cost_row *r = &rows->v[i], *p = i > 0 ? r - 1 : NULL;
+        bool same = p != NULL && p->family == r->family && p->gpu == r->gpu &&
+                    p->variant == r->variant;
+        if (!same && n == most) return -1;
+        if (!same) g[n++] = (struct stc_fit_group){.rows = r};
+        g[n - 1].n++;
+    }
+    return n;
+}
+
+static enum stc_err gather(struct stc_arena *a, struct stc_fit_group *g, int n,
+                           struct stc_cost **out, struct stc_diag *diag)
+{
+    struct stc_cost *c = STC_NEW(a, struct stc_cost);
+    if (c == NULL) return stc_fail(diag, STC_ERR_NOMEM, "cost model");
+    stc_cost_platform_prior(c->platform);
+    for (int i = 0; i < n; i++)
+        c->fits[c->n_fits++] = g[i].fit;
+    if (!stc_cost_index(c))
+        return stc_fail(diag, STC_ERR_RANGE, "more than %d fits", STC_FIT_MAX);
+    *out = c;
+    return STC_OK;
+}
+
+/* The groups' arenas go with the caller's: trees are copied over. */
+static enum stc_err keep_residual(struct stc_arena *a, struct stc_fit *f,
+                                  struct stc_diag *diag)
+{
+    if (f->residual == NULL) return STC_OK;
+    const struct stc_residual *s = f->residual;
+    size_t n = (size_t)s->n_trees, d = (size_t)s->depth;
+    struct stc_residual *r = STC_NEW(a, struct stc_residual);
+    uint8_t *feat = STC_NEW_N(a, uint8_t, n * d);
+    float *t = STC_NEW_N(a, float, n *d), *leaf = STC_NEW_N(a, float, n << d);
+    if (r == NULL || feat == NULL || t == NULL || leaf == NULL)
+        return stc_fail(diag, STC_ERR_NOMEM, "residual");
+    *r = *s;
+    memcpy(feat, s->feat, n * d);
+    memcpy(t, s->threshold, n * d * sizeof *t);
+    memcpy(leaf, s->leaf, (n << d) * sizeof *leaf);
+    r->feat = feat;
+    r->threshold = t;
+    r->leaf = leaf;
+    f->residual = r;
+    return STC_OK;
+}
+
+enum stc_err stc_fit_compute(struct stc_arena *a, const char *folder,
+                             const struct stc_fit_opt *opt, struct stc_cost **out,
+                             struct stc_fit_report *rep, struct stc_diag *diag)
+{
+    enum { MOST = 120 };
+    struct stc_cost_rows rows;
+    struct timespec t0, t1;
+
+    *rep = (struct stc_fit_report){0};
+    clock_gettime(CLOCK_MONOTONIC, &t0);
+    enum stc_err err = stc_cost_rows_read(a, folder, &rows, diag);
+    if (err != STC_OK) return err;
+    struct stc_fit_group *g = STC_NEW_N(a, struct stc_fit_group, MOST);
+    if (g == NULL) return stc_fail(diag, STC_ERR_NOMEM, "fit");
+    int n = cut_groups(&rows, g, MOST);
+    if (n < 0)
+        return stc_fail(diag, STC_ERR_RANGE, "more than %d groups of rows", MOST);
+#pragma omp parallel for schedule(dynamic)
+    for (int i = 0; i < n; i++)
+        stc_fit_group(&g[i], opt);
+    for (int i = 0; i < n && err == STC_OK; i++) {
+        if (g[i].err != STC_OK)
+            err = stc_fail(diag, g[i].err, "%s", g[i].diag.text);
+        else
+            err = keep_residual(a, &g[i].fit, diag);
+    }
+    if (err == STC_OK) err = gather(a, g, n, out, diag);
+    if (err == STC_OK) stc_fit_lines(g, n, rep);
+    if (err == STC_OK && opt->holdout > 1) err = stc_fit_by_gpu(a, g, n, rep, diag);
+    if (err == STC_OK && opt->holdout > 1)
+        err = stc_fit_by_source(a, *out, folder, rep, diag);
+    for (int i = 0; i < n; i++)
+        stc_arena_free(&g[i].arena);
+    clock_gettime(CLOCK_MONOTONIC, &t1);
+    rep->seconds =
+        (double)(t1.tv_sec - t0.tv_sec) + 1e-9 * (double)(t1.tv_nsec - t0.tv_nsec);
+    return err;
+}

@@ -1,0 +1,32 @@
+/* fit_cost.h - one group's fit; private to calib/fit*.c. */
+#ifndef STC_CALIB_FIT_COST_H
+#define STC_CALIB_FIT_COST_H
+
+#include "calib/fit.h"
+
+/* Rows of one (family, GPU, variant), and what left-out forecasts of them say. */
+struct stc_fit_group {
+    const struct stc_cost_row *rows;
+    int n;
+    struct stc_fit fit;
+    double *plain,
+        *full;     /* [n] log(forecast / measured), left out; 0 without holdout */
+    uint8_t *fold; /* [n] */
+    struct stc_arena arena;
+    enum stc_err err;
+    struct stc_diag diag;
+};
+
+/* Fits the whole group, then its folds. Fills fit, plain, full, fold. */
+void stc_fit_group(struct stc_fit_group *g, const struct stc_fit_opt *opt);
+
+/* Lines of the report from fitted groups. */
+void stc_fit_lines(struct stc_fit_group *g, int n, struct stc_fit_report *rep);
+enum stc_err stc_fit_by_gpu(struct stc_arena *a, struct stc_fit_group *g, int n,
+                            struct stc_fit_report *rep,
+                            struct stc_diag *diag) STC_MUST_USE;
+enum stc_err stc_fit_by_source(struct stc_arena *a, const struct stc_cost *c,
+                               const char *folder, struct stc_fit_report *rep,
+                               struct stc_diag *diag) STC_MUST_USE;
+
+#endif

@@ -1,0 +1,126 @@
+/* fits.yaml and residual_*.csv: what calib/load_cost.c reads back. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "calib/fit.h"
+#include "kernels/residual.h"
+
+static enum stc_err open_in(const char *dir, const char *name, FILE **out,
+                            struct stc_diag *diag)
+{
+    char path[1024];
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return stc_fail(diag, STC_ERR_RANGE, "%s: path too long", dir);
+    *out = fopen(path, "w");
+    return *out != NULL ? STC_OK
+                        : stc_fail(diag, STC_ERR_IO, "%s: %s", path, strerror(errno));
+}
+
+static enum stc_err close_it(FILE *f, const char *name, struct stc_diag *diag)
+{
+    bool bad = ferror(f) != 0;
+    if (fclose(f) != 0 || bad)
+        return stc_fail(diag, STC_ERR_IO, "%s: could not be written", name);
+    return STC_OK;
+}
+
+static void write_fit(FILE *f, const struct stc_fit *t)
+{
+    int n_par;
+    const struct stc_par_info *info = stc_par_table((enum stc_family)t->family, &n_par);
+
+    fprintf(f,
+            "  - family: %s\n    gpu: %s\n    generation: %s\n    variant: %s\n    "
+            "rows: %d\n",
+            stc_family_name((enum stc_family)t->family), t->gpu, stc_gen_name(t->gen),
+            stc_dtype_info((enum stc_dtype)t->variant)->name, (int)t->n_rows);
+    fprintf(f,
+            "    left_out: {physics_error: %.4f, residual_error: %.4f, physics_sigma: "
+            "%.4f, residual_sigma: %.4f}\n",
+            t->err_plain, t->err_resid, t->sigma_plain, t->sigma_resid);
+    fprintf(f, "    values:\n");
+    for (int j = 0; j < n_par; j++)
+        fprintf(f, "      %s: %.4g\n", info[j].name, t->v[j]);
+}
+
+static enum stc_err write_yaml(const struct stc_cost *c, const char *dir,
+                               struct stc_diag *diag)
+{
+    FILE *f;
+    enum stc_err err = open_in(dir, "fits.yaml", &f, diag);
+    if (err != STC_OK) return err;
+    fputs("# Named efficiencies of the compute cost model, one set per (family, GPU, "
+          "variant).\n"
+          "# Written by the fit (calib/fit.h) from tests/data/truth/micro; do not edit "
+          "by hand.\n"
+          "# Meanings, units and bounds of the values: kernels/cost_params.h. Errors "
+          "and sigmas\n"
+          "# are of rows that the fit did not see (five folds by shape); fractions.\n"
+          "# source: ai-dynamo/aiconfigurator (Apache-2.0) for gemm, prefill, decode, "
+          "experts;\n"
+          "#         NVIDIA/cudnn-frontend (MIT) for training attention.\n"
+          "version: 1\nfits:\n",
+          f);
+    for (int i = 0; i < c->n_fits && c->fits[i].n_rows > 0; i++)
+        write_fit(f, &c->fits[i]);
+    return close_it(f, "fits.yaml", diag);
+}
+
+/* One row of the file per tree: its questions, its leaves in 1e-4. */
+static void write_tree(FILE *f, const struct stc_fit *t, const struct stc_residual *r,
+                       int tree)
+{
+    fprintf(f, "%s,%s,tree,%d,", t->gpu,
+            stc_dtype_info((enum stc_dtype)t->variant)->name, tree);
+    for (int j = 0; j < r->depth; j++)
+        fprintf(f, "%s%d>%.6g", j > 0 ? " " : "", r->feat[tree * r->depth + j],
+                (double)r->threshold[tree * r->depth + j]);
+    fputc(',', f);
+    const float *leaf = r->leaf + ((size_t)tree << r->depth);
+    for (int l = 0; l < 1 << r->depth; l++)
+        fprintf(f, "%s%ld", l > 0 ? " " : "", lround(1e4 * (double)leaf[l]));
+    fputc('\n', f);
+}
+
+static void write_range(FILE *f, const struct stc_fit *t, const struct stc_residual *r)
+{
+    for (int i = 0; i < r->n_axes; i++)
+        fprintf(f, "%s,%s,range,%d,%.6g,%.6g\n", t->gpu,
+                stc_dtype_info((enum stc_dtype)t->variant)->name, i, (double)r->lo[i],
+                (double)r->hi[i]);
+}
+
+static enum stc_err write_residuals(const struct stc_cost *c, enum stc_family family,
+                                    const char *dir, struct stc_diag *diag)
+{
+    char name[64];
+    FILE *f;
+    snprintf(name, sizeof name, "residual_%s.csv", stc_family_name(family));
+    bool any = false;
+    for (int i = 0; i < c->n_fits; i++)
+        any |= c->fits[i].family == family && c->fits[i].residual != NULL;
+    if (!any) return STC_OK;
+    enum stc_err err = open_in(dir, name, &f, diag);
+    if (err != STC_OK) return err;
+    fputs("gpu,variant,kind,index,a,b\n", f);
+    for (int i = 0; i < c->n_fits; i++) {
+        const struct stc_fit *t = &c->fits[i];
+        if (t->family != family || t->residual == NULL) continue;
+        write_range(f, t, t->residual);
+        for (int tree = 0; tree < t->residual->n_trees; tree++)
+            write_tree(f, t, t->residual, tree);
+    }
+    return close_it(f, name, diag);
+}
+
+enum stc_err stc_fit_write(const struct stc_cost *c, const char *dir,
+                           struct stc_diag *diag)
+{
+    enum stc_err err = write_yaml(c, dir, diag);
+    for (int f = 0; f < STC_FITTED_COUNT && err == STC_OK; f++)
+        err = write_residuals(c, (enum stc_family)f, dir, diag);
+    return err;
+}
