@@ -13,8 +13,8 @@
 
 /* Most that LL moves, bus bandwidth of the group. */
 static const double stc_nccl_ll_max_Bps[4][3] = {
-    {39.0e9,  39.0e9, 20.4e9},
-    {87.7e9,  22.5e9, 19.0e9},
+    {39.0e9, 39.0e9, 20.4e9},
+    {87.7e9, 22.5e9, 19.0e9},
     {141.0e9, 45.0e9, 35.0e9},
     {282.0e9, 90.0e9, 70.0e9},
 };
