@@ -1,0 +1,30 @@
+/*
+ * load_cost.h - the shipped parameters as a struct stc_cost.
+ *
+ * THEORY. calib/data/fits.yaml holds the named efficiencies, the files
+ * residual_FAMILY.csv beside it the residuals. Platforms start from the priors
+ * of kernels/cost_params.h. A fit whose family, variant or value is unknown is
+ * an error that names the line: parameters are never guessed.
+ *
+ * OWNERSHIP. Everything lives in the arena; the result is immutable and may be
+ * shared by threads.
+ *
+ * COST. About 10 ms for the shipped files.
+ */
+#ifndef STC_CALIB_LOAD_COST_H
+#define STC_CALIB_LOAD_COST_H
+
+#include "kernels/cost_params.h"
+#include "sim/base/arena.h"
+#include "sim/base/err.h"
+
+/* The files that travel inside the library. */
+STC_MUST_USE enum stc_err stc_cost_load(struct stc_arena *a, struct stc_cost **out,
+                                        struct stc_diag *diag);
+
+/* The files of a folder (as stc_fit_write leaves them). */
+STC_MUST_USE enum stc_err stc_cost_load_dir(struct stc_arena *a, const char *dir,
+                                            struct stc_cost **out,
+                                            struct stc_diag *diag);
+
+#endif
