@@ -92,7 +92,7 @@ double stc_model_attention_params(const struct stc_model *m)
     double q = m->n_heads * hd, kv = m->n_kv_heads * hd;
     double p = h * (q + 2 * kv) + q * h;
     p += m->qkv_bias ? q + 2 * kv : 0;
-    p += m->linear_bias && !m->no_out_bias ? h : 0;
+    p += (m->out_bias == 1 || (m->linear_bias && m->out_bias != 2)) ? h : 0;
     p += m->attn_sinks ? m->n_heads : 0;
     if (m->qk_norm) {
         p += m->qk_norm == 1 ? 2 * stc_model_norm_params(m, hd)

@@ -79,8 +79,9 @@ struct stc_model {
         attention_unfused; /* 1: the run keeps the scores in memory whatever the stack can do */
     int32_t
         logits_extra_bytes; /* bytes a logit more at the peak (a fused loss that keeps fp32 copies) */
-    int32_t no_dropout;  /* 1: dropout is off */
-    int32_t no_out_bias; /* 1: linear_bias but for attention's out projection (GPT-J) */
+    int32_t no_dropout; /* 1: dropout is off */
+    int32_t
+        out_bias; /* on the out projection of attention: 0 as linear_bias, 1 yes, 2 no */
     int32_t attn_sinks;  /* 1: a learned logit a head (gpt-oss) */
     int32_t dec_seq_len; /* decoder side of an encoder-decoder; 0: as the encoder */
     char source[160];    /* where the figures were read */

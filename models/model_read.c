@@ -74,7 +74,7 @@ static const struct stc_bind_row rows[] = {
     N(attention_unfused, "1: scores stay in memory"),
     N(logits_extra_bytes, "bytes a logit more at the peak"),
     N(no_dropout, "1: dropout is off"),
-    N(no_out_bias, "1: no bias on attention's out projection"),
+    N(out_bias, "bias of the out projection: 0 as linear_bias, 1 yes, 2 no"),
     N(attn_sinks, "1: a learned logit a head"),
     N(dec_seq_len, "tokens of the decoder side"),
     N(gen_hidden, "ELECTRA generator: width"),

@@ -67,6 +67,8 @@ struct stc_stack {
     double bucket_bytes;     /* gradient bucket */
     int32_t prefetch_layers; /* FSDP units gathered ahead */
     int32_t moe_deepep;      /* a token once per destination node */
+    int32_t attention_kernel;     /* of the fused attention: 0 the best of the generation (cuDNN, FlashAttention-3),
+                                     1 FlashAttention-2, 2 FlashAttention-1 (CUDA or Triton) */
     int32_t
         reduce_every_micro; /* ZeRO-2/3, FSDP: gradients are scattered at every micro-batch, not only the last */
     int32_t
