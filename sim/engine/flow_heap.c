@@ -93,9 +93,9 @@ stc_tick stc_fl_tick_of(const struct stc_flownet *net, uint32_t link, double end
     const double level = net->hot[link].level;
 
     if (left <= 0.0) return k->clock_tick;
+    if (!(level > 0.0)) return INT64_MAX; /* stalled */
     const double ticks = ceil(left / level / net->tick_s * (1.0 - 1e-13));
-    if (!(ticks < 9e18 - (double)k->clock_tick))
-        return INT64_MAX; /* level 0 included */
+    if (!(ticks < 9e18 - (double)k->clock_tick)) return INT64_MAX;
     return k->clock_tick + (stc_tick)ticks;
 }
 

@@ -19,14 +19,15 @@ enum { NONE = UINT32_MAX, SHIFT = 4 };
 struct stream {
     struct stc_task task;
     double left_ticks;   /* WORK: at full rate, as of `since` */
+    double ahead_ticks;  /* of the WORK before: what rounding its end up to a tick did too much */
     int64_t since;
     int64_t idle_from, start, arrive;
-    int64_t cause_start;
+    int64_t cause_arrive, cause_start;
     uint32_t cause_tag;
     uint32_t done;       /* tasks finished */
     uint32_t next_joiner;/* list of arrived members of a communicator */
     uint32_t last_tag;
-    int64_t last_start;
+    int64_t last_arrive, last_start;
     float rate;          /* of the WORK that runs */
     uint16_t epoch;      /* of the WORK's event */
     uint16_t waiters;    /* streams of this rank blocked on this one */
@@ -150,9 +151,35 @@ static void push_event(struct stc_machine *m, int64_t at, uint32_t kind, uint32_
 static void schedule_work(struct stc_machine *m, uint32_t s)
 {
     struct stream *st = &m->st[s];
-    double ticks = ceil(st->left_ticks / (double)st->rate);
-    if (st->rate >= 1.0F) ticks = st->left_ticks;
+    double ticks = st->left_ticks > 0 ? ceil(st->left_ticks / (double)st->rate) : 0;
     push_event(m, m->now + (int64_t)ticks, EV_WORK | ((uint32_t)st->epoch << 8), s);
+}
+
+/* What the observer is told of the task that stream s is at. */
+static struct stc_task_info info_of(const struct stc_machine *m, uint32_t s)
+{
+    const struct stream *st = &m->st[s];
+    return (struct stc_task_info){.rank = s >> SHIFT,
+                                  .stream = s & ((1U << SHIFT) - 1),
+                                  .task = &st->task,
+                                  .idle_from = st->idle_from,
+                                  .start = st->start,
+                                  .end = m->now,
+                                  .arrive = st->arrive,
+                                  .cause_stream = st->waited ? st->cause_stream : STC_MAX_STREAMS,
+                                  .cause_tag = st->cause_tag,
+                                  .cause_arrive = st->cause_arrive,
+                                  .cause_start = st->cause_start,
+                                  .since = st->since,
+                                  .done_ticks = (double)st->task.amount - st->left_ticks,
+                                  .rate = (double)st->rate};
+}
+
+static void observe(const struct stc_machine *m, uint32_t s, stc_observe_fn *fn)
+{
+    if (!fn || (m->c.observed && !m->c.observed[s >> SHIFT])) return;
+    struct stc_task_info info = info_of(m, s);
+    fn(m->c.observe_ctx, &info);
 }
 
 static float work_rate(const struct stc_machine *m, uint32_t rank, const struct stc_task *t)
@@ -164,7 +191,8 @@ static void start_work(struct stc_machine *m, uint32_t s)
 {
     struct stream *st = &m->st[s];
     st->state = RUNNING;
-    st->left_ticks = (double)st->task.amount;
+    /* Fractions carry over, so that cutting WORK in pieces changes no end. */
+    st->left_ticks = (double)st->task.amount - (st->idle_from == m->now ? st->ahead_ticks : 0);
     st->since = m->now;
     st->rate = m->has_rates ? work_rate(m, s >> SHIFT, &st->task) : 1.0F;
     st->epoch++;
@@ -182,8 +210,8 @@ static void rerate(struct stc_machine *m, uint32_t rank)
         if (st->state != RUNNING) continue;
         float rate = work_rate(m, rank, &st->task);
         if (rate >= st->rate && rate <= st->rate) continue;
+        observe(m, s, m->c.rerated);
         st->left_ticks -= (double)(m->now - st->since) * (double)st->rate;
-        if (st->left_ticks < 0) st->left_ticks = 0;
         st->since = m->now;
         st->rate = rate;
         st->epoch++;
@@ -257,35 +285,19 @@ static void arrive(struct stc_machine *m, uint32_t s)
 
 /* ==== streams ==== */
 
-static void observe(struct stc_machine *m, uint32_t s)
-{
-    struct stream *st = &m->st[s];
-    uint32_t rank = s >> SHIFT;
-    if (!m->c.observe || (m->c.observed && !m->c.observed[rank])) return;
-    struct stc_task_info info = {.rank = rank,
-                                 .stream = s & ((1U << SHIFT) - 1),
-                                 .task = &st->task,
-                                 .idle_from = st->idle_from,
-                                 .start = st->start,
-                                 .end = m->now,
-                                 .arrive = st->arrive,
-                                 .cause_stream = st->waited ? st->cause_stream : STC_MAX_STREAMS,
-                                 .cause_tag = st->cause_tag,
-                                 .cause_start = st->cause_start};
-    m->c.observe(m->c.observe_ctx, &info);
-}
-
 /* A task of stream s is done: count it, tell, release who waited for it. */
 static void finish(struct stc_machine *m, uint32_t s)
 {
     struct stream *st = &m->st[s];
     uint32_t rank = s >> SHIFT;
     m->stats.n_tasks++;
-    observe(m, s);
+    observe(m, s, m->c.observe);
     if (m->c.prog.done) m->c.prog.done(m->c.prog.self, rank, s & ((1U << SHIFT) - 1), &st->task, m->now);
     st->done++;
     st->last_tag = st->task.tag;
+    st->last_arrive = st->arrive;
     st->last_start = st->start;
+    if (st->task.kind != STC_TASK_WORK && m->now > st->idle_from) st->ahead_ticks = 0;
     st->idle_from = m->now;
     st->has_task = 0;
     st->state = FREE;
@@ -318,6 +330,7 @@ static bool waits_hold(struct stc_machine *m, uint32_t s)
     if (st->waited) {
         const struct stream *on = &m->st[base + st->cause_stream];
         st->cause_tag = on->last_tag;
+        st->cause_arrive = on->last_arrive;
         st->cause_start = on->last_start;
     }
     return true;
@@ -423,13 +436,19 @@ static void net_event(struct stc_machine *m, uint32_t epoch)
     for (size_t i = 0; i < n; i++) end_join(m, (uint32_t)tags[i]);
 }
 
+static void work_event(struct stc_machine *m, uint32_t s, uint16_t epoch)
+{
+    struct stream *st = &m->st[s];
+    if (st->state != RUNNING || st->epoch != epoch) return; /* its rate has changed since */
+    st->ahead_ticks = (double)(m->now - st->since) * (double)st->rate - st->left_ticks;
+    finish(m, s);
+}
+
 static void handle(struct stc_machine *m, const struct stc_event *e)
 {
     m->stats.n_events++;
     switch ((enum event_kind)(e->kind & 0xff)) {
-    case EV_WORK:
-        if (m->st[e->arg].state == RUNNING && m->st[e->arg].epoch == (uint16_t)(e->kind >> 8)) finish(m, e->arg);
-        break;
+    case EV_WORK: work_event(m, e->arg, (uint16_t)(e->kind >> 8)); break;
     case EV_JOIN: end_join(m, e->arg); break;
     case EV_NET: net_event(m, e->arg); break;
     case EV_POKE: stc_machine_poke(m, e->arg); break;

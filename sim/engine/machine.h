@@ -99,7 +99,11 @@ struct stc_task_info {
     /* what released it, when it did not start at idle_from: */
     uint32_t cause_stream; /* STC_MAX_STREAMS: nothing, it was its own stream */
     uint32_t cause_tag;    /* tag of the last task there */
-    int64_t cause_start;   /* when that task began to run */
+    int64_t cause_arrive, cause_start; /* when that task arrived, and began to run */
+    /* WORK: the last stretch at one rate, [since, end) */
+    int64_t since;
+    double done_ticks;     /* of the amount, at `since` */
+    double rate;
 };
 typedef void stc_observe_fn(void *ctx, const struct stc_task_info *info);
 
@@ -115,6 +119,7 @@ struct stc_machine_conf {
     double rate[STC_WORK_CLASSES][1 << STC_COMM_CLASSES]; /* 0: read as 1 */
     struct stc_prog prog;
     stc_observe_fn *observe;          /* NULL: nobody looks */
+    stc_observe_fn *rerated;          /* NULL, or: a WORK's stretch at one rate ended at `end`, it goes on at another */
     void *observe_ctx;
     const uint8_t *observed;          /* [n_ranks], NULL: all */
 };

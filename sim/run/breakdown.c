@@ -1,6 +1,7 @@
 /* breakdown.c - see breakdown.h. */
 #include "sim/run/breakdown.h"
 
+#include <math.h>
 #include <string.h>
 
 static const uint8_t slot_part[STC_SLOT_COUNT] = {
@@ -32,8 +33,7 @@ enum stc_err stc_watch_init(struct stc_arena *a, const struct stc_lowered *low, 
                               .per_stage = low->place->n_ranks / low->n_stages};
     out->parts = stc_arena_alloc(a, (size_t)low->n_stages, sizeof *out->parts);
     out->compute_end = STC_NEW_N(a, stc_tick, (size_t)low->n_stages);
-    out->absent = stc_arena_alloc(a, (size_t)low->n_stages, sizeof *out->absent);
-    if (!out->parts || !out->compute_end || !out->absent) return STC_ERR_NOMEM;
+    if (!out->parts || !out->compute_end) return STC_ERR_NOMEM;
     return out->record == STC_RECORD_TOTALS ? STC_OK : item_times(a, low, out);
 }
 
@@ -49,8 +49,7 @@ static void wait_parts(const struct stc_watch *w, int32_t stage, const struct st
     case STC_STREAM_HOST: parts[STC_PART_HOST] += to - from; return;
     case STC_STREAM_GATHER:
     case STC_STREAM_REDUCE: {
-        const struct stc_stretch *x = &w->absent[stage][i->cause_stream - STC_STREAM_GATHER];
-        stc_tick a = x->from > from ? x->from : from, b = x->to < to ? x->to : to;
+        stc_tick a = i->cause_arrive > from ? i->cause_arrive : from, b = i->cause_start < to ? i->cause_start : to;
         stc_tick missed = b > a ? b - a : 0;
         parts[STC_PART_BUBBLE] += missed;
         parts[slot_part[op_of(w, i->cause_tag)->slot]] += to - from - missed;
@@ -69,24 +68,52 @@ static void wait_parts(const struct stc_watch *w, int32_t stage, const struct st
     }
 }
 
-/* A segment that took `took` ticks, by its parts; what interference added is
- * spread over them, the remainder goes to the largest. */
-static void work_parts(stc_tick *parts, const struct stc_segment *seg, stc_tick took)
+static stc_tick seg_ticks(const struct stc_watch *w, const struct stc_segment *seg)
 {
-    stc_tick sum = 0, given = 0;
-    int largest = 0;
-    for (int p = 0; p < STC_PART_COUNT; p++) {
-        sum += seg->part_ticks[p];
-        if (seg->part_ticks[p] > seg->part_ticks[largest]) largest = p;
+    return seg->n_pieces ? w->low->pieces[seg->first_piece + seg->n_pieces - 1].end : 0;
+}
+
+/* A stretch of a segment at one rate: its pieces end where rounding up puts
+ * them, as they would as tasks of their own (sim/engine/machine.c), so that
+ * folding changes no part. */
+static void stretch_parts(const struct stc_watch *w, stc_tick *parts, const struct stc_task_info *i)
+{
+    const struct stc_segment *seg = &w->low->segs[i->task->tag];
+    const struct stc_seg_piece *p = &w->low->pieces[seg->first_piece], *last = p + seg->n_pieces - 1;
+    double scale = seg->n_pieces && last->end > 0 ? (double)i->task->amount / (double)last->end : 1; /* a slow rank */
+    stc_tick at = i->since;
+    for (; seg->n_pieces && p < last && at < i->end; p++) {
+        double ticks = ceil(((double)p->end * scale - i->done_ticks) / i->rate * (1 - 1e-15));
+        stc_tick end = ticks < (double)(i->end - i->since) ? i->since + (stc_tick)ticks : i->end;
+        if (end <= at) continue;
+        parts[p->part] += end - at;
+        at = end;
     }
-    for (int p = 0; p < STC_PART_COUNT && sum > 0; p++) {
-        if (seg->part_ticks[p] == 0) continue;
-        stc_tick t = took == sum ? seg->part_ticks[p]
-                                 : (stc_tick)((double)seg->part_ticks[p] / (double)sum * (double)took);
-        parts[p] += t;
-        given += t;
+    parts[seg->n_pieces ? last->part : STC_PART_OTHER] += i->end - at;
+}
+
+static void work_parts(const struct stc_watch *w, stc_tick *parts, const struct stc_task_info *i)
+{
+    const struct stc_segment *seg = &w->low->segs[i->task->tag];
+    if (i->since > i->start || i->rate < 1 || i->end - i->start != i->task->amount || i->task->amount != seg_ticks(w, seg)) {
+        stretch_parts(w, parts, i);
+        return;
     }
-    parts[largest] += took - given;
+    for (int p = 0; p < STC_PART_COUNT; p++) parts[p] += seg->part_ticks[p];
+}
+
+/* Is the rank one whose time is told? */
+static stc_tick *parts_of(struct stc_watch *w, const struct stc_task_info *i)
+{
+    int32_t rank = w->comms->part.rank_rep[i->rank], stage = rank / w->per_stage;
+    return i->stream == STC_STREAM_COMPUTE && rank == stage * w->per_stage ? w->parts[stage] : NULL;
+}
+
+void stc_watch_stretch(void *ctx, const struct stc_task_info *i)
+{
+    struct stc_watch *w = ctx;
+    stc_tick *parts = parts_of(w, i);
+    if (parts) stretch_parts(w, parts, i);
 }
 
 static void add_span(struct stc_watch *w, const struct stc_task_info *i, const struct stc_span *s)
@@ -133,8 +160,6 @@ void stc_watch_task(void *ctx, const struct stc_task_info *i)
     struct stc_watch *w = ctx;
     int32_t rank = w->comms->part.rank_rep[i->rank], stage = rank / w->per_stage;
     if (w->record >= STC_RECORD_STAGES) record_span(w, i, rank, stage);
-    if ((i->stream == STC_STREAM_GATHER || i->stream == STC_STREAM_REDUCE) && rank == stage * w->per_stage)
-        w->absent[stage][i->stream - STC_STREAM_GATHER] = (struct stc_stretch){i->arrive, i->start};
     if (i->stream != STC_STREAM_COMPUTE) return;
     if (w->record == STC_RECORD_ALL && rank != stage * w->per_stage) return;
     stc_tick *parts = w->parts[stage];
@@ -144,7 +169,7 @@ void stc_watch_task(void *ctx, const struct stc_task_info *i)
         parts[slot_part[op_of(w, i->task->tag)->slot]] += i->end - i->start;
     } else {
         wait_parts(w, stage, i, i->idle_from, i->start);
-        work_parts(parts, &w->low->segs[i->task->tag], i->end - i->start);
+        work_parts(w, parts, i);
     }
     w->compute_end[stage] = i->end;
     if (!w->item_start) return;

@@ -21,7 +21,6 @@ struct stc_watch {
     int32_t per_stage;
     stc_tick (*parts)[STC_PART_COUNT];  /* [n_stages] */
     stc_tick *compute_end;              /* [n_stages] */
-    struct stc_stretch { stc_tick from, to; } (*absent)[2]; /* [n_stages]: the last time GATHER and REDUCE waited for members */
     stc_tick **item_start, **item_end;  /* [n_stages][items] on the compute stream; NULL at STC_RECORD_TOTALS */
     int record;                         /* enum stc_record_level */
     struct stc_span *spans;
@@ -33,6 +32,8 @@ STC_MUST_USE enum stc_err stc_watch_init(struct stc_arena *a, const struct stc_l
                                          struct stc_watch *out);
 /* The observer of the machine; ctx is a struct stc_watch. */
 void stc_watch_task(void *ctx, const struct stc_task_info *info);
+/* The same for a WORK whose rate changes: accounts for the stretch behind it. */
+void stc_watch_stretch(void *ctx, const struct stc_task_info *info);
 /* Accounts for the time after the last task of each stage. */
 void stc_watch_end(struct stc_watch *w, int32_t stage, stc_tick rank_end, stc_tick step_end);
 

@@ -54,11 +54,16 @@ enum stc_slot stc_axis_slot(enum stc_axis a);
 struct stc_comm_op { uint8_t slot, coll; double bytes; };
 
 /* What a WORK consists of, so that its time can be told by parts. */
+struct stc_seg_piece { stc_tick end; uint8_t part; }; /* end: ticks of the segment up to and with it */
 struct stc_segment {
     stc_tick part_ticks[STC_PART_COUNT]; /* add up to the task's amount */
+    int32_t first_piece, n_pieces;       /* the same in order, for a WORK that something slows in between */
     uint8_t item;      /* enum stc_item_kind, 3: other */
     const char *name;
 };
+
+/* Interference classes of WORK: what communication on the GPU slows, and what not. */
+enum { STC_WORK_GPU, STC_WORK_HOST };
 
 /* Relative wait: the streams' ordinals at the item's start + k. */
 static inline uint32_t stc_rel(uint32_t stream, uint32_t k) { return (stream << 28) | (k + 1); }
@@ -99,6 +104,8 @@ struct stc_lowered {
     struct stc_stage_tmpl *stages;
     struct stc_segment *segs;
     int32_t n_segs, cap_segs;
+    struct stc_seg_piece *pieces;
+    int32_t n_pieces, cap_pieces;
     struct stc_comm_op *ops;
     int32_t n_ops, cap_ops;
     int explicit_ops;           /* every operator a task of its own */

@@ -96,6 +96,7 @@ void stc_low_host(struct stc_low *w, int32_t n_launches)
     struct stc_task *t = stc_low_task(w, STC_STREAM_HOST, STC_TASK_WORK);
     if (!t) return;
     t->amount = stc_s_to_tick(w->host_s_per_launch * (double)n_launches);
+    t->cls = STC_WORK_HOST;
     struct stc_segment seg = {.item = w->item, .name = "launch"};
     seg.part_ticks[STC_PART_HOST] = t->amount;
     t->tag = add_segment(w, &seg);
@@ -104,9 +105,15 @@ void stc_low_host(struct stc_low *w, int32_t n_launches)
 void stc_low_need(struct stc_low *w, uint32_t rel)
 {
     stc_low_cut(w);
-    for (int i = 0; i < w->n_need; i++)
-        if (w->need[i] == rel) return;
-    assert(w->n_need < STC_MAX_WAITS);
+    for (int i = 0; i < w->n_need; i++) {
+        if (w->need[i] >> 28 != rel >> 28) continue;
+        if (rel > w->need[i]) w->need[i] = rel; /* a stream's later task says it all */
+        return;
+    }
+    if (w->n_need == STC_MAX_WAITS) { /* one task more, that only waits */
+        stc_low_add(w, STC_PART_OTHER, 0);
+        stc_low_cut(w);
+    }
     w->need[w->n_need++] = rel;
 }
 
@@ -135,15 +142,35 @@ void stc_low_cut(struct stc_low *w)
     if (w->seg_open) flush_segment(w);
 }
 
+static void add_piece(struct stc_low *w, enum stc_part part)
+{
+    struct stc_lowered *o = w->o;
+    struct stc_seg_piece *last = w->seg.n_pieces ? &o->pieces[o->n_pieces - 1] : NULL;
+    if (last && last->part == part) {
+        last->end = w->seg_ticks;
+        return;
+    }
+    if (o->n_pieces == o->cap_pieces) {
+        size_t cap;
+        struct stc_seg_piece *p = grow(w, o->pieces, (size_t)o->n_pieces, sizeof *p, &cap);
+        if (!p) return;
+        o->pieces = p;
+        o->cap_pieces = (int32_t)cap;
+    }
+    o->pieces[o->n_pieces++] = (struct stc_seg_piece){w->seg_ticks, (uint8_t)part};
+    w->seg.n_pieces++;
+}
+
 void stc_low_add(struct stc_low *w, enum stc_part part, stc_tick ticks)
 {
     if (!w->seg_open) {
-        w->seg = (struct stc_segment){.item = w->item, .name = w->name};
+        w->seg = (struct stc_segment){.item = w->item, .name = w->name, .first_piece = w->o->n_pieces};
         w->seg_ticks = 0;
         w->seg_open = 1;
     }
     w->seg.part_ticks[part] += ticks;
     w->seg_ticks += ticks;
+    add_piece(w, part);
 }
 
 static void explicit_join(struct stc_low *w, const struct stc_piece *p)

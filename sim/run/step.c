@@ -37,7 +37,7 @@ static void rates(const struct stc_lowered *low, const struct stc_comms *c, stru
         double r = 1;
         for (int k = 0; k < STC_COMM_CLASSES; k++)
             if (mask & (1 << k)) r *= rate[k];
-        for (int cls = 0; cls < STC_WORK_CLASSES; cls++) conf->rate[cls][mask] = r;
+        conf->rate[STC_WORK_GPU][mask] = r; /* the host feels nothing: left at 1 */
     }
 }
 
@@ -59,7 +59,7 @@ static enum stc_err simulate(struct stc_arena *a, const struct stc_lowered *low,
     struct stc_machine_conf conf = {.n_ranks = (uint32_t)comms->part.n_ranks, .n_streams = STC_STREAM_COUNT,
                                     .n_comms = (uint32_t)comms->part.n_comms, .comm_members = comms->members,
                                     .n_ops = (uint32_t)comms->n_join_ops, .ops = comms->ops, .prog = stc_step_prog(&prog),
-                                    .observe = stc_watch_task, .observe_ctx = watch};
+                                    .observe = stc_watch_task, .rerated = stc_watch_stretch, .observe_ctx = watch};
     conf.observed = pick_observed(a, low, comms);
     rates(low, comms, &conf);
     struct stc_flownet *net = NULL;
