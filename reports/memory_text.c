@@ -42,7 +42,7 @@ void stc_report_verdict(const struct stc_scenario *s, const struct stc_result *r
                     stc_fmt_num(&g, r->mem_capacity_bytes / GIB));
     if (s->sim.mem_margin_bytes > 0)
         stc_text_printf(out, " less %s", stc_fmt_gib(&f, s->sim.mem_margin_bytes));
-    for (int i = 0, n = 0; i < STC_MEM_COUNT && n < (r->fits ? 3 : 2); i++) {
+    for (int i = 0, n = 0; i < STC_MEM_COUNT && n < 2; i++) {
         if (order[i] == STC_MEM_SLACK || m->bytes[order[i]] <= 0) continue;
         stc_text_printf(out, "%s %s %.1f", n ? "," : ":",
                         stc_mem_name((enum stc_mem_kind)order[i]),

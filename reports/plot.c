@@ -1,8 +1,9 @@
 #include "reports/plot.h"
 
+#include <math.h>
 #include <string.h>
 
-enum { LINES = 8 };
+enum { LINES = 6 };
 #define GIB 1073741824.0
 
 /* gnuplot's double-quoted strings: no quotes, backslashes or markup in them. */
@@ -34,8 +35,11 @@ enum stc_err stc_report_memory_plot(const struct stc_scenario *s,
                                     struct stc_diag *diag)
 {
     int n = r->n_stages < LINES ? r->n_stages : LINES, points = 0;
-    for (int i = 0; i < r->n_stages; i++)
+    double most = r->mem_capacity_bytes;
+    for (int i = 0; i < r->n_stages; i++) {
         points += r->stages[i].n_mem_points;
+        most = fmax(most, r->stages[i].tracked_peak_bytes);
+    }
     if (points == 0)
         return stc_fail(
             diag, STC_ERR_PARSE,
@@ -45,8 +49,9 @@ enum stc_err stc_report_memory_plot(const struct stc_scenario *s,
     put_title(out, s->title[0] ? s->title : s->model_name);
     stc_text_put(out, "\" noenhanced\nset xlabel 'time (s)'\nset ylabel 'allocated on "
                       "one GPU (GiB)'\nset grid\n"
-                      "set key outside right top\nset yrange [0:*]\n");
-    stc_text_printf(out, "set xrange [0:%.9g]\nplot ", r->step_s);
+                      "set key outside right top\n");
+    stc_text_printf(out, "set xrange [0:%.9g]\nset yrange [0:%.6g]\nplot ", r->step_s,
+                    1.06 * most / GIB);
     for (int i = 0; i < n; i++)
         stc_text_printf(out, "'-' using 1:2 with steps linewidth 2 title 'stage %d', ",
                         stage_of(i, n, r->n_stages));

@@ -11,7 +11,7 @@
 #include "sim/base/text.h"
 #include "sim/run/result.h"
 
-/* Memory over time, a line for up to 8 stages, and the GPU's capacity.
+/* Memory over time, a line for up to 6 stages, and the GPU's capacity.
  * PARSE when the run kept no memory points. */
 STC_MUST_USE enum stc_err stc_report_memory_plot(const struct stc_scenario *s,
                                                  const struct stc_result *r,

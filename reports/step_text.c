@@ -148,7 +148,7 @@ void stc_report_headline(const struct stc_scenario *s, const struct stc_result *
     put_line(out, "tokens/s", ANSWER, &t);
     put_flop(r, &t);
     put_line(out, "TFLOP/s/GPU", ANSWER, &t);
-    stc_text_printf(&t, "%s; HFU (with recompute) %s; of %s TFLOP/s",
+    stc_text_printf(&t, "%s; HFU (recompute in) %s; of %s TFLOP/s",
                     stc_fmt_pct(&f, r->mfu), stc_fmt_pct(&g, r->hfu),
                     stc_fmt_num(&h, r->peak_flop_per_s / 1e12));
     put_line(out, "MFU", ANSWER, &t);

@@ -90,7 +90,8 @@ static void span(const struct stc_span *sp, int correlation, struct stc_text *ou
     char name[96];
     snprintf(name, sizeof name, "%s%s", is_comm(sp) ? "ncclDevKernel_" : "",
              sp->name ? sp->name : "work");
-    stc_text_put(out, "{\"ph\": \"X\", \"cat\": \"kernel\", \"name\": ");
+    stc_text_printf(out, "{\"ph\": \"X\", \"cat\": \"%s\", \"name\": ",
+                    sp->part == STC_PART_HOST ? "cpu_op" : "kernel");
     put_string(out, name);
     stc_text_printf(out,
                     ", \"pid\": %d, \"tid\": %d, \"ts\": %.6f, \"dur\": %.6f, "

@@ -50,6 +50,18 @@ static enum stc_err check_widths(const struct stc_scenario *s, struct stc_diag *
     return check_rules(s, rules, (int)(sizeof rules / sizeof rules[0]), diag);
 }
 
+/* A chunk without layers makes sense only at the ends, when asked for: a stage
+ * of its own for the embedding or the head. */
+static int chunk_is_empty(const struct stc_scenario *s, int32_t v)
+{
+    const struct stc_layout *l = &s->layout;
+    int32_t n = stc_layout_layers(l, stc_model_total_layers(&s->model), v),
+            last = l->pp * l->vp - 1;
+    int end =
+        (v == 0 && l->first_stage_extra < 0) || (v == last && l->last_stage_extra < 0);
+    return n < 0 || (n == 0 && !end);
+}
+
 static enum stc_err check_stages(const struct stc_scenario *s, struct stc_diag *diag)
 {
     const struct stc_layout *l = &s->layout;
@@ -60,13 +72,12 @@ static enum stc_err check_stages(const struct stc_scenario *s, struct stc_diag *
             s, row, diag, STC_ERR_INFEASIBLE,
             "chunks need a pipeline; vp = 1, or pp > 1, would be right");
     for (int32_t v = 0; v < l->pp * l->vp; v++)
-        if (stc_layout_layers(l, layers, v) < 0)
-            return stc_scenario_fail(
-                s, row, diag, STC_ERR_INFEASIBLE,
-                "%d layers cannot be cut into %d stages of %d chunks; pp*vp that "
-                "divides the layers (with "
-                "first_stage_extra and last_stage_extra counted) would be right",
-                (int)layers, (int)l->pp, (int)l->vp);
+        if (chunk_is_empty(s, v))
+            return stc_scenario_fail(s, row, diag, STC_ERR_INFEASIBLE,
+                                     "%d layers cannot be cut into %d stages of %d "
+                                     "chunks; fewer stages or chunks "
+                                     "would be right",
+                                     (int)layers, (int)l->pp, (int)l->vp);
     return STC_OK;
 }
 

@@ -195,18 +195,30 @@ static bool preset_answers(const char *path, const char *name)
            (len == n || path[n - len - 1] == '/');
 }
 
+/* "scenarios/published/x.yaml" -> "x", into buf. */
+static const char *base_name(const char *path, char buf[96])
+{
+    const char *base = strrchr(path, '/') + 1; /* is_preset saw one */
+    snprintf(buf, 96, "%.*s", (int)(strlen(base) - 5), base);
+    return buf;
+}
+
 enum stc_err stc_scenario_load_preset(struct stc_scenario *s, const char *name,
                                       struct stc_diag *diag)
 {
-    const char *known[256];
-    char near[256];
+    enum { MOST = 64 };
+    const char *known[MOST];
+    char near[256], bases[MOST][96];
     size_t n = 0;
     for (int i = 0; i < stc_embed_count(); i++) {
         const struct stc_embed *e = stc_embed_at(i);
         if (!is_preset(e->path)) continue;
         if (preset_answers(e->path, name))
             return stc_scenario_load(s, e->path, (const char *)e->data, e->size, diag);
-        if (n < sizeof known / sizeof known[0]) known[n++] = e->path;
+        if (n < MOST) {
+            known[n] = base_name(e->path, bases[n]);
+            n++;
+        }
     }
     return stc_fail(diag, STC_ERR_UNKNOWN, "%s: no such scenario%s", name,
                     stc_near_text(name, known, n, near, sizeof near));
