@@ -33,7 +33,7 @@ enum { STC_FIT_LINES = 128 };
 
 /* One line of the report. */
 struct stc_fit_line {
-    char what[72];
+    char what[112];
     int n;
     double plain_mape, full_mape; /* left out; fractions */
     double coverage;              /* of the 90 % interval; 0: not scored */

@@ -88,7 +88,7 @@ void stc_fit_lines(struct stc_fit_group *g, int n, struct stc_fit_report *rep)
     for (int i = 0; i < n; i++) {
         const struct stc_fit *f = &g[i].fit;
         struct tally t = {0};
-        char what[72];
+        char what[112];
         add_group(&t, &g[i]);
         add_group(&all, &g[i]);
         if (f->family == STC_FAMILY_ATTN_DECODE)
@@ -113,48 +113,121 @@ void stc_fit_lines(struct stc_fit_group *g, int n, struct stc_fit_report *rep)
 
 /* ==== by GPU ==== */
 
-/* Forecasts group `left` with no fit of its GPU. */
-static void transfer_one(struct stc_cost *c, const struct stc_fit_group *g, int n,
-                         int left, struct tally *t)
-{
-    bool exact;
+/* What leaving one GPU out says. */
+struct left_out {
+    struct tally all, large; /* large: rows that take over 50 us */
+    double sigma;
+};
 
-    c->n_fits = 0;
-    for (int i = 0; i < n; i++)
-        if (strcmp(g[i].fit.gpu, g[left].fit.gpu) != 0) c->fits[c->n_fits++] = g[i].fit;
-    if (!stc_cost_index(c)) return;
-    const struct stc_fit *f =
-        stc_cost_pick(c, g[left].rows[0].gpu, (enum stc_family)g[left].fit.family,
-                      (enum stc_dtype)g[left].fit.variant, &exact);
-    for (int i = 0; i < g[left].n; i++) {
-        struct stc_terms terms = {.want_features = false};
-        stc_cost_row_terms(&g[left].rows[i], f->v, &terms);
-        double e = log(terms.seconds / g[left].rows[i].seconds);
-        t->n++;
-        t->plain += err_of(e);
-        t->full += err_of(e);
-        t->n_inside += fabs(e) <= 1.645 * f->sigma_plain;
-        t->width += exp(1.645 * f->sigma_plain) - 1;
+static void add_error(struct tally *t, double e, double sigma)
+{
+    t->n++;
+    t->plain += err_of(e);
+    t->full += err_of(e);
+    t->n_inside += fabs(e) <= 1.645 * sigma;
+    t->width += exp(1.645 * sigma) - 1;
+}
+
+/* Forecasts group g by the efficiencies of v; sigma < 0: only measure it. */
+static void forecast(const struct stc_fit_group *g, const double *v, double sigma,
+                     struct left_out *o)
+{
+    int hist[400] = {0}, n = 0, b = 0;
+
+    *o = (struct left_out){0};
+    for (int i = 0; i < g->n; i++) {
+        struct stc_terms t = {.want_features = false};
+        stc_cost_row_terms(&g->rows[i], v, &t);
+        double e = log(t.seconds / g->rows[i].seconds);
+        hist[(int)fmin(399, fabs(e) / 0.005)]++;
+        add_error(&o->all, e, sigma);
+        if (g->rows[i].seconds > 50e-6) add_error(&o->large, e, sigma);
     }
+    while (b < 399 && (n += hist[b]) < 0.9 * g->n)
+        b++;
+    o->sigma = 0.005 * (b + 1) / 1.645;
+}
+
+static bool seen_before(const struct stc_fit_group *g, int i)
+{
+    for (int j = 0; j < i; j++)
+        if (g[j].fit.family == g[i].fit.family && g[j].fit.variant == g[i].fit.variant)
+            return true;
+    return false;
+}
+
+static int group_at(const struct stc_fit_group *g, int n, const struct stc_fit *like,
+                    int k)
+{
+    for (int i = 0; i < n; i++)
+        if (g[i].fit.family == like->family && g[i].fit.variant == like->variant &&
+            g[i].n >= 200 && k-- == 0)
+            return i;
+    return -1;
+}
+
+static void put_left_out(struct stc_fit_report *rep, const struct stc_fit *f,
+                         const struct left_out *o)
+{
+    double bar = f->family == STC_FAMILY_GEMM       ? 0.15
+                 : f->family == STC_FAMILY_MOE_GEMM ? 0
+                                                    : 0.30;
+    char what[112];
+    const char *name = stc_family_name((enum stc_family)f->family),
+               *dtype = stc_dtype_info((enum stc_dtype)f->variant)->name;
+    snprintf(what, sizeof what, "by GPU: %s %s %s", name, f->gpu, dtype);
+    put(rep, what, &o->all, f->variant == STC_DTYPE_BF16 ? bar : 0);
+    snprintf(what, sizeof what, "by GPU: %s %s %s, over 50 us", name, f->gpu, dtype);
+    put(rep, what, &o->large, f->variant == STC_DTYPE_BF16 ? bar : 0);
+}
+
+enum { MOST_GPUS = 8 };
+
+/* One (family, variant): its pooled fit, and each GPU from the others. */
+struct pooled {
+    struct stc_fit fit;
+    int k, at[MOST_GPUS];
+    struct left_out o[MOST_GPUS];
+};
+
+static void leave_out_each(struct stc_fit_group *g, int n, int i, struct pooled *p)
+{
+    double var = 0;
+
+    if (seen_before(g, i) ||
+        !stc_fit_pooled(g, n, g[i].fit.family, g[i].fit.variant, NULL, &p->fit)) {
+        p->fit.n_rows = 0;
+        return;
+    }
+    for (; p->k < MOST_GPUS && (p->at[p->k] = group_at(g, n, &g[i].fit, p->k)) >= 0;
+         p->k++) {
+        const struct stc_fit_group *of = &g[p->at[p->k]];
+        struct left_out *o = &p->o[p->k];
+        struct stc_fit other;
+        if (!stc_fit_pooled(g, n, of->fit.family, of->fit.variant, of->fit.gpu, &other))
+            other = p->fit;
+        forecast(of, other.v, 0, o);
+        forecast(of, other.v, o->sigma, o);
+        var += o->sigma * o->sigma;
+    }
+    p->fit.sigma_plain = p->k > 0 ? sqrt(var / p->k) : 0.3;
 }
 
 enum stc_err stc_fit_by_gpu(struct stc_arena *a, struct stc_fit_group *g, int n,
+                            struct stc_fit *pools, int *n_pools,
                             struct stc_fit_report *rep, struct stc_diag *diag)
 {
-    struct stc_cost *c = STC_NEW(a, struct stc_cost);
-    if (c == NULL) return stc_fail(diag, STC_ERR_NOMEM, "fit by GPU");
+    struct pooled *p = STC_NEW_N(a, struct pooled, (size_t)n);
+    if (p == NULL) return stc_fail(diag, STC_ERR_NOMEM, "fit by GPU");
+#pragma omp parallel for schedule(dynamic)
+    for (int i = 0; i < n; i++)
+        leave_out_each(g, n, i, &p[i]);
+    *n_pools = 0;
     for (int i = 0; i < n; i++) {
-        const struct stc_fit *f = &g[i].fit;
-        struct tally t = {0};
-        char what[72];
-        if (f->variant != STC_DTYPE_BF16 || is_training(&g[i])) continue;
-        transfer_one(c, g, n, i, &t);
-        snprintf(what, sizeof what, "by GPU: %s on %s from the others",
-                 stc_family_name((enum stc_family)f->family), f->gpu);
-        put(rep, what, &t,
-            f->family == STC_FAMILY_GEMM       ? 0.15
-            : f->family == STC_FAMILY_MOE_GEMM ? 0
-                                               : 0.30);
+        if (p[i].fit.n_rows == 0) continue;
+        pools[(*n_pools)++] = p[i].fit;
+        for (int j = 0; j < p[i].k; j++)
+            put_left_out(rep, &g[p[i].at[j]].fit, &p[i].o[j]);
     }
     return STC_OK;
 }
@@ -171,7 +244,7 @@ enum stc_err stc_fit_by_source(struct stc_arena *a, const struct stc_cost *c,
     for (int regime = 0; regime < STC_REGIME_COUNT && err == STC_OK; regime++)
         for (int large = 0; large < 2; large++) {
             struct tally t = {0};
-            char what[72];
+            char what[112];
             for (int i = 0; i < rows.n; i++) {
                 struct stc_gemm_q q = rows.v[i].q.gemm;
                 struct stc_est e;
@@ -195,11 +268,11 @@ enum stc_err stc_fit_by_source(struct stc_arena *a, const struct stc_cost *c,
 
 void stc_fit_print(const struct stc_fit_report *rep, struct stc_text *out)
 {
-    stc_text_printf(out, "%-52s %6s %9s %9s %6s %9s %7s\n", "left out", "rows",
+    stc_text_printf(out, "%-58s %6s %9s %9s %6s %9s %7s\n", "left out", "rows",
                     "physics %", "resid. %", "bar %", "in 90% %", "width/e");
     for (int i = 0; i < rep->n; i++) {
         const struct stc_fit_line *l = &rep->v[i];
-        stc_text_printf(out, "%-52s %6d %9.2f %9.2f ", l->what, l->n,
+        stc_text_printf(out, "%-58s %6d %9.2f %9.2f ", l->what, l->n,
                         100 * l->plain_mape, 100 * l->full_mape);
         if (l->bar > 0)
             stc_text_printf(out, "%6.1f ", 100 * l->bar);

@@ -217,6 +217,60 @@ void stc_fit_group(struct stc_fit_group *g, const struct stc_fit_opt *opt)
     g->fit.sigma_resid = res != NULL ? sigma_of(g->full, g->n, scratch) : 0;
 }
 
+/* ==== pooled over GPUs ==== */
+
+/* A group that holds the rows of several, evenly thinned to `most` in all. */
+static bool pool_rows(const struct stc_fit_group *g, int n, const struct stc_fit *of,
+                      const char *without, int most, struct stc_fit_group *out)
+{
+    int total = 0, n_gpus = 0, made = 0;
+    for (int i = 0; i < n; i++) {
+        const struct stc_fit *f = &g[i].fit;
+        bool in = f->family == of->family && f->variant == of->variant &&
+                  (without == NULL || strcmp(f->gpu, without) != 0);
+        if (in) total += g[i].n, n_gpus++;
+    }
+    struct stc_cost_row *rows =
+        n_gpus > 0 ? STC_NEW_N(&out->arena, struct stc_cost_row, (size_t)total) : NULL;
+    if (n_gpus < (without == NULL ? 2 : 1) || rows == NULL) return false;
+    for (int i = 0; i < n; i++) {
+        const struct stc_fit *f = &g[i].fit;
+        bool in = f->family == of->family && f->variant == of->variant &&
+                  (without == NULL || strcmp(f->gpu, without) != 0);
+        double step = fmax(1, (double)g[i].n * n_gpus / most);
+        for (double at = 0; in && at < g[i].n; at += step)
+            rows[made++] = g[i].rows[(int)at];
+    }
+    out->rows = rows;
+    out->n = made;
+    return true;
+}
+
+bool stc_fit_pooled(const struct stc_fit_group *g, int n, uint8_t family,
+                    uint8_t variant, const char *without, struct stc_fit *out)
+{
+    enum { MOST = 2400, STEPS = 30 };
+    struct stc_fit_opt opt = {.fit_rows = MOST};
+    struct stc_fit_group pool = {.arena = STC_ARENA_INIT};
+    int n_par;
+    const struct stc_par_info *info = stc_par_table((enum stc_family)family, &n_par);
+
+    *out = (struct stc_fit){.gpu = STC_FIT_ANY,
+                            .family = family,
+                            .variant = variant,
+                            .tier = STC_TIER_TRANSFERRED};
+    bool ok = pool_rows(g, n, out, without, MOST, &pool);
+    if (ok) {
+        out->gen = pool.rows[0].gpu->gen;
+        out->n_rows = pool.n;
+        for (int j = 0; j < n_par; j++)
+            out->v[j] = info[j].prior;
+        ok = fit_values(&pool, &opt, -1, STEPS, out->v) == STC_OK;
+    }
+    stc_arena_free(&pool.arena);
+    return ok;
+}
+
 /* ==== all groups ==== */
 
 static int cut_groups(const struct stc_cost_rows *rows, struct stc_fit_group *g,
@@ -235,6 +289,7 @@ static int cut_groups(const struct stc_cost_rows *rows, struct stc_fit_group *g,
 }
 
 static enum stc_err gather(struct stc_arena *a, struct stc_fit_group *g, int n,
+                           const struct stc_fit *pools, int n_pools,
                            struct stc_cost **out, struct stc_diag *diag)
 {
     struct stc_cost *c = STC_NEW(a, struct stc_cost);
@@ -242,6 +297,8 @@ static enum stc_err gather(struct stc_arena *a, struct stc_fit_group *g, int n,
     stc_cost_platform_prior(c->platform);
     for (int i = 0; i < n; i++)
         c->fits[c->n_fits++] = g[i].fit;
+    for (int i = 0; i < n_pools; i++)
+        c->fits[c->n_fits++] = pools[i];
     if (!stc_cost_index(c))
         return stc_fail(diag, STC_ERR_RANGE, "more than %d fits", STC_FIT_MAX);
     *out = c;
@@ -297,9 +354,12 @@ enum stc_err stc_fit_compute(struct stc_arena *a, const char *folder,
         else
             err = keep_residual(a, &g[i].fit, diag);
     }
-    if (err == STC_OK) err = gather(a, g, n, out, diag);
     if (err == STC_OK) stc_fit_lines(g, n, rep);
-    if (err == STC_OK && opt->holdout > 1) err = stc_fit_by_gpu(a, g, n, rep, diag);
+    int n_pools = 0;
+    struct stc_fit *pools = STC_NEW_N(a, struct stc_fit, MOST);
+    if (err == STC_OK && pools == NULL) err = stc_fail(diag, STC_ERR_NOMEM, "fit");
+    if (err == STC_OK) err = stc_fit_by_gpu(a, g, n, pools, &n_pools, rep, diag);
+    if (err == STC_OK) err = gather(a, g, n, pools, n_pools, out, diag);
     if (err == STC_OK && opt->holdout > 1)
         err = stc_fit_by_source(a, *out, folder, rep, diag);
     for (int i = 0; i < n; i++)

@@ -4,6 +4,16 @@
 
 enum { BLOCK_Q = 128, BLOCK_K = 128 };
 
+/* Speed of the first FlashAttention beside the second: "around 2x" (Dao
+ * 2307.08691 §4.1: 1.7 to 3.0 forward, 2.0 to 2.6 backward, long sequences). */
+static const double flash1_of_flash2 = 0.5;
+
+/* Latencies are cycles. */
+static double slow_clock(const struct stc_gpu *g)
+{
+    return g->clock_hz > 0 ? STC_CLOCK_REF_HZ / g->clock_hz : 1;
+}
+
 static double peak_of_cache(const struct stc_gpu *g, enum stc_dtype d)
 {
     enum stc_math m = stc_dtype_info(d)->math;
@@ -73,28 +83,33 @@ void stc_attn_terms(const struct stc_gpu *gpu, const double *v,
     struct cut c;
     set_cut(&c, q);
     double n_sm = gpu->n_sm, ctas = b * c.heads * c.ctas;
+    double slow = slow_clock(gpu);
     double pairs = b * c.heads * c.pairs, widths = bwd ? 3 * d + 2 * dv : d + dv;
     double peak = peak_of_cache(gpu, q->dtype);
     double rate =
         peak / n_sm * v[STC_AP_EFF_MATH] *
         head_factor(d, 1, v[STC_AP_HEAD_192], v[STC_AP_HEAD_256], v[STC_AP_HEAD_512]);
-    if (q->impl == STC_ATTN_FLASH2 && gpu->gen >= STC_GEN_HOPPER)
-        rate *= v[STC_AP_FLASH2];
+    bool old = q->impl == STC_ATTN_FLASH2 || q->impl == STC_ATTN_FLASH1;
+    if (old && gpu->gen >= STC_GEN_HOPPER) rate *= v[STC_AP_FLASH2];
+    if (q->impl == STC_ATTN_FLASH1) rate *= flash1_of_flash2;
     double math_s = 2.0 * BLOCK_Q * BLOCK_K * widths / rate;
     double exp_s = BLOCK_Q * BLOCK_K / (16 * gpu->clock_hz * v[STC_AP_EFF_EXP]);
     double pair_s = fmax(math_s, exp_s) + v[STC_AP_SERIAL] * fmin(math_s, exp_s);
-    double busy_s = (pairs * pair_s + ctas * v[STC_AP_CTA_S]) / n_sm;
-    double longest_s = c.longest * fmax(pair_s, v[STC_AP_BLOCK_S]) + v[STC_AP_CTA_S];
+    double busy_s = (pairs * pair_s + ctas * v[STC_AP_CTA_S] * slow) / n_sm;
+    double longest_s =
+        c.longest * fmax(pair_s, v[STC_AP_BLOCK_S] * slow) + v[STC_AP_CTA_S] * slow;
     double act = stc_dtype_info(q->dtype)->act_bytes,
            kvb = stc_dtype_info(q->kv_dtype)->act_bytes;
     double bytes = b *
                    (s * h * (d + dv) * act + (double)q->kv_len * hk * (d + dv) * kvb) *
                    (bwd ? 2.5 : 1);
     double hbm_s = bytes / (gpu->mem_Bps * v[STC_AP_EFF_HBM]);
-    double more = ctas > n_sm ? v[STC_AP_TAIL] * longest_s + v[STC_AP_FILL_S] : 0;
+    double more =
+        ctas > n_sm ? v[STC_AP_TAIL] * longest_s + v[STC_AP_FILL_S] * slow : 0;
     double body = fmax(fmax(busy_s + more, longest_s), hbm_s);
 
-    t->seconds = v[STC_AP_LAUNCH_S] + body + b * s * (h + 2 * hk) * v[STC_AP_ROW_S];
+    t->seconds =
+        v[STC_AP_LAUNCH_S] + body + b * s * (h + 2 * hk) * v[STC_AP_ROW_S] * slow;
     t->flop = exact_flop(q, widths);
     t->bytes = bytes;
     t->ideal_s =
@@ -130,7 +145,7 @@ void stc_decode_terms(const struct stc_gpu *gpu, const double *v,
 {
     double d = (double)q->head_dim, dv = q->head_dim_v > 0 ? (double)q->head_dim_v : d;
     double b = (double)q->batch, h = (double)q->heads, hk = (double)q->kv_heads;
-    double kv = (double)q->kv_len, n_sm = gpu->n_sm;
+    double kv = (double)q->kv_len, n_sm = gpu->n_sm, slow = slow_clock(gpu);
     if (q->window > 0) kv = fmin(kv, (double)q->window);
     double rows = h / hk * (q->q_len > 0 ? (double)q->q_len : 1);
     double ctas = b * hk * ceil(rows / 64);
@@ -145,15 +160,17 @@ void stc_decode_terms(const struct stc_gpu *gpu, const double *v,
                                v[STC_DP_HEAD_256], v[STC_DP_HEAD_512]);
     double turns = ceil(ctas * split / n_sm);
     double hbm_s = bytes / (gpu->mem_Bps * v[STC_DP_EFF_HBM] * width);
-    double sm_s = turns * (v[STC_DP_CTA_S] + per / (v[STC_DP_SM_BPS] * width));
-    double pipe_s = kv / split / 64 * v[STC_DP_BLOCK_S];
+    double sm_s = turns * (v[STC_DP_CTA_S] * slow +
+                           per / (v[STC_DP_SM_PULL] * gpu->mem_Bps / n_sm * width));
+    double pipe_s = kv / split / 64 * v[STC_DP_BLOCK_S] * slow;
     double math_s = 2 * ctas * 64 * kv * (d + dv) /
                     (peak_of_cache(gpu, q->dtype) * v[STC_DP_EFF_MATH] * width);
     double mem = fmax(hbm_s, fmax(sm_s, pipe_s));
     double body = fmax(mem, math_s) + v[STC_DP_SERIAL] * fmin(mem, math_s);
 
-    t->seconds = v[STC_DP_LAUNCH_S] + body + (split > 1 ? v[STC_DP_SPLIT_S] : 0) +
-                 b * rows * hk * v[STC_DP_ROW_S];
+    t->seconds = v[STC_DP_LAUNCH_S] + body +
+                 (split > 1 ? v[STC_DP_SPLIT_S] * slow : 0) +
+                 b * rows * hk * v[STC_DP_ROW_S] * slow;
     t->flop = 2 * b * rows * hk * kv * (d + dv);
     t->bytes = bytes;
     t->ideal_s = fmax(bytes / gpu->mem_Bps, t->flop / peak_of_cache(gpu, q->dtype));

@@ -59,20 +59,20 @@ static const struct {
     enum stc_dtype like;
     bool same_speed;
 } neighbour[STC_DTYPE_COUNT] = {
-    [STC_DTYPE_FP32] = {STC_DTYPE_BF16,      false},
-    [STC_DTYPE_TF32] = {STC_DTYPE_BF16,      false},
-    [STC_DTYPE_FP16] = {STC_DTYPE_BF16,      true },
-    [STC_DTYPE_BF16] = {STC_DTYPE_BF16,      true },
+    [STC_DTYPE_FP32] = {STC_DTYPE_BF16, false},
+    [STC_DTYPE_TF32] = {STC_DTYPE_BF16, false},
+    [STC_DTYPE_FP16] = {STC_DTYPE_BF16, true},
+    [STC_DTYPE_BF16] = {STC_DTYPE_BF16, true},
     [STC_DTYPE_FP8] = {STC_DTYPE_FP8_BLOCK, false},
-    [STC_DTYPE_FP8_ROW] = {STC_DTYPE_FP8,       false},
-    [STC_DTYPE_FP8_BLOCK] = {STC_DTYPE_FP8,       false},
-    [STC_DTYPE_MXFP8] = {STC_DTYPE_FP8,       false},
-    [STC_DTYPE_NVFP4] = {STC_DTYPE_FP8,       false},
-    [STC_DTYPE_INT8_SQ] = {STC_DTYPE_FP8,       false},
-    [STC_DTYPE_INT8_WO] = {STC_DTYPE_BF16,      false},
-    [STC_DTYPE_INT4_WO] = {STC_DTYPE_INT8_WO,   false},
-    [STC_DTYPE_MXFP4_A16] = {STC_DTYPE_BF16,      false},
-    [STC_DTYPE_MXFP4_A8] = {STC_DTYPE_FP8,       false},
+    [STC_DTYPE_FP8_ROW] = {STC_DTYPE_FP8, false},
+    [STC_DTYPE_FP8_BLOCK] = {STC_DTYPE_FP8, false},
+    [STC_DTYPE_MXFP8] = {STC_DTYPE_FP8, false},
+    [STC_DTYPE_NVFP4] = {STC_DTYPE_FP8, false},
+    [STC_DTYPE_INT8_SQ] = {STC_DTYPE_FP8, false},
+    [STC_DTYPE_INT8_WO] = {STC_DTYPE_BF16, false},
+    [STC_DTYPE_INT4_WO] = {STC_DTYPE_INT8_WO, false},
+    [STC_DTYPE_MXFP4_A16] = {STC_DTYPE_BF16, false},
+    [STC_DTYPE_MXFP4_A8] = {STC_DTYPE_FP8, false},
 };
 
 /* NVIDIA's compute capability; AMD's stand far away, so that any fit of their
@@ -95,32 +95,51 @@ static int find_fit(const struct stc_cost *c, int n, const char *gpu, int family
     return -1;
 }
 
-/* Geometric mean of the measured fits of a family and variant, near generations
- * weighing most. False when nobody measured the variant. */
+static bool is_pooled(const struct stc_fit *f)
+{
+    return strcmp(f->gpu, STC_FIT_ANY) == 0;
+}
+
+/* Geometric mean of the fits of a family and variant on GPUs of the generation,
+ * else the pooled fit, else the mean of all, near generations weighing most.
+ * False when nobody measured the variant. */
 static bool mix(const struct stc_cost *c, int n, int family, int variant,
                 enum stc_gen gen, struct stc_fit *out)
 {
     double sum[STC_PAR_MAX] = {0}, weight = 0, var = 0;
+    const struct stc_fit *pooled = NULL;
+    bool kin = false;
     int n_par;
 
     (void)stc_par_table((enum stc_family)family, &n_par);
+    *out = (struct stc_fit){.gen = gen,
+                            .family = (uint8_t)family,
+                            .variant = (uint8_t)variant,
+                            .tier = STC_TIER_TRANSFERRED};
     for (int i = 0; i < n; i++) {
         const struct stc_fit *f = &c->fits[i];
         if (f->family != family || f->variant != variant || f->n_rows <= 0) continue;
-        double d = capability[f->gen] - capability[gen], w = 1 / (0.05 + d * d);
+        if (is_pooled(f)) {
+            pooled = f;
+            continue;
+        }
+        kin |= f->gen == gen;
+        double d = capability[f->gen] - capability[gen],
+               w = f->gen == gen ? 1e3 : 1 / (0.05 + d * d);
         for (int j = 0; j < n_par; j++)
             sum[j] += w * log(f->v[j]);
         var += w * f->sigma_plain * f->sigma_plain;
         weight += w;
     }
+    if (!kin && pooled != NULL) {
+        memcpy(out->v, pooled->v, sizeof out->v);
+        out->sigma_plain = pooled->sigma_plain;
+        return true;
+    }
     if (weight <= 0) return false;
-    *out = (struct stc_fit){.gen = gen,
-                            .family = (uint8_t)family,
-                            .variant = (uint8_t)variant,
-                            .tier = STC_TIER_TRANSFERRED};
     for (int j = 0; j < n_par; j++)
         out->v[j] = exp(sum[j] / weight);
-    out->sigma_plain = hypot(sqrt(var / weight), 0.12);
+    out->sigma_plain = hypot(sqrt(var / weight), kin ? 0.06 : 0.12);
     return true;
 }
 
@@ -206,6 +225,7 @@ bool stc_cost_index(struct stc_cost *c)
     c->n_fits = n_loaded;
     c->n_gpus = 0;
     for (int i = 0; i < n_loaded; i++) {
+        if (is_pooled(&c->fits[i])) continue;
         int g = 0;
         while (g < c->n_gpus && strcmp(c->gpus[g], c->fits[i].gpu) != 0)
             g++;

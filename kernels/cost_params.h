@@ -12,7 +12,8 @@
  * beyond physics × efficiency.
  *
  * TRANSFER. A query on a GPU without a fit of the family takes the geometric
- * mean of the fits of its generation, else of the nearest generations; calib/
+ * mean of the fits of its generation, else the fit that was pooled over all
+ * measured GPUs; calib/
  * calls stc_cost_index, which prepares those rows, so that a query only looks up.
  *
  * OWNERSHIP. Plain arrays. calib/ fills them from calib/data; kernels never
@@ -26,10 +27,15 @@
 
 #include "kernels/cost.h"
 
+/* Latencies of parameters are at this SM clock (H100 SXM5's boost) and scale with
+ * cycles on another GPU. */
+#define STC_CLOCK_REF_HZ 1.83e9
+
 #define STC_PAR_MAX  24
 #define STC_FEAT_MAX 16
 #define STC_FIT_MAX  256
-#define STC_FIT_GPUS 32 /* GPUs that have a fit of their own */
+#define STC_FIT_ANY  "any" /* as a fit's GPU: pooled over all measured ones */
+#define STC_FIT_GPUS 32    /* GPUs that have a fit of their own */
 
 /* X(id, name, prior, low, high): products, plain. */
 #define STC_GEMM_PAR_MAP(X)                                                            \
@@ -38,7 +44,7 @@
  X(EFF_MATH, eff_math, 0.90, 0.3, 1.0) /* share of peak in a full tile's main loop */  \
  X(EFF_HBM, eff_hbm, 0.80, 0.3, 1.0)   /* share of the datasheet's memory rate */      \
  X(L2_RATIO, l2_ratio, 4.0, 1.0, 8.0)  /* L2 rate / datasheet's memory rate */         \
- X(SM_BPS, sm_Bps, 1.5e11, 2e10, 1e12) /* what one SM can pull in */                   \
+ X(SM_PULL, sm_pull, 6.0, 1.0, 40.0) /* what one SM pulls in / (memory rate / SMs) */  \
  X(SERIAL, serial, 0.3, 0.01, 1.0) /* share of the lesser bound that is not hidden */  \
  X(SPLIT_S, split_s, 2.5e-6, 1e-7, 1e-5) /* the reduction kernel of split-k */         \
  X(FEED, feed, 0.05, 0.001, 1.0) /* slowdown of small tiles: operand bytes/FLOP */     \
@@ -85,20 +91,20 @@ enum stc_attn_par {
 };
 
 /* X(id, name, prior, low, high): one query token against a KV cache. */
-#define STC_DECODE_PAR_MAP(X)                                                       \
- X(LAUNCH_S, launch_s, 9e-6, 1e-6, 5e-5)                                            \
- X(EFF_HBM, eff_hbm, 0.80, 0.1, 1.0)                                                \
- X(SM_BPS, sm_Bps, 5e10, 2e9, 5e11)    /* what one SM pulls in */                   \
- X(SPLIT_S, split_s, 2e-6, 1e-8, 2e-5) /* combining parts of one sequence */        \
- X(CTA_S, cta_s, 1e-6, 1e-9, 2e-5) /* fixed time of a block, per block on its SM */ \
- X(BLOCK_S, block_s, 3e-7, 1e-9, 5e-6) /* latency of 64 keys in one block */        \
- X(EFF_MATH, eff_math, 0.30, 0.01, 1.0)                                             \
- X(SERIAL, serial, 0.3, 0.01, 1.0)                                                  \
- X(ROW_S, row_s, 1e-10, 1e-13, 1e-7)   /* per (sequence, head) */                   \
- X(HEAD_192, head_192, 1.0, 0.02, 2.0) /* memory rate relative to head_dim 128 */   \
- X(HEAD_256, head_256, 1.0, 0.02, 2.0)                                              \
- X(HEAD_512, head_512, 0.9, 0.02, 2.0)                                              \
- X(HEAD_64, head_64, 0.95, 0.02, 2.0)                                               \
+#define STC_DECODE_PAR_MAP(X)                                                         \
+ X(LAUNCH_S, launch_s, 9e-6, 1e-6, 5e-5)                                              \
+ X(EFF_HBM, eff_hbm, 0.80, 0.1, 1.0)                                                  \
+ X(SM_PULL, sm_pull, 3.0, 0.3, 30.0) /* what one SM pulls in / (memory rate / SMs) */ \
+ X(SPLIT_S, split_s, 2e-6, 1e-8, 2e-5) /* combining parts of one sequence */          \
+ X(CTA_S, cta_s, 1e-6, 1e-9, 2e-5) /* fixed time of a block, per block on its SM */   \
+ X(BLOCK_S, block_s, 3e-7, 1e-9, 5e-6) /* latency of 64 keys in one block */          \
+ X(EFF_MATH, eff_math, 0.30, 0.01, 1.0)                                               \
+ X(SERIAL, serial, 0.3, 0.01, 1.0)                                                    \
+ X(ROW_S, row_s, 1e-10, 1e-13, 1e-7)   /* per (sequence, head) */                     \
+ X(HEAD_192, head_192, 1.0, 0.02, 2.0) /* memory rate relative to head_dim 128 */     \
+ X(HEAD_256, head_256, 1.0, 0.02, 2.0)                                                \
+ X(HEAD_512, head_512, 0.9, 0.02, 2.0)                                                \
+ X(HEAD_64, head_64, 0.95, 0.02, 2.0)                                                 \
  X(SPLIT_KEYS, split_keys, 256, 32, 8192) /* fewest keys of one part */
 
 enum stc_decode_par {

@@ -16,8 +16,9 @@ enum { N_TILES = (int)(sizeof tiles / sizeof tiles[0]) };
 /* What does not depend on the tile. */
 struct shape {
     double m, n, k, batch;
-    double a_bytes, w_bytes, c_bytes; /* per element */
-    double hbm_s, l2_Bps, sm_rate;    /* sm_rate: FLOP/s of one SM before feed */
+    double a_bytes, w_bytes, c_bytes;      /* per element */
+    double hbm_s, l2_Bps, sm_Bps, sm_rate; /* sm_rate: FLOP/s of one SM before feed */
+    double slow_clock; /* latencies are cycles: reference clock / this GPU's */
     double traffic_bytes;
     int n_sm;
 };
@@ -71,6 +72,8 @@ static void set_shape(struct shape *s, const struct stc_gpu *g, const double *v,
     s->hbm_s =
         (w * miss_w + a * miss_a + c * miss_c) / (g->mem_Bps * v[STC_GP_EFF_HBM]);
     s->l2_Bps = v[STC_GP_L2_RATIO] * g->mem_Bps;
+    s->slow_clock = g->clock_hz > 0 ? STC_CLOCK_REF_HZ / g->clock_hz : 1;
+    s->sm_Bps = v[STC_GP_SM_PULL] * g->mem_Bps / s->n_sm;
     double rate = peak_of(g, d->math) * v[STC_GP_EFF_MATH];
     double whole_s = 2 * s->batch * s->m * s->n * s->k / rate;
     rate /= 1 + v[STC_GP_THROTTLE] * whole_s / (whole_s + v[STC_GP_THROTTLE_S]);
@@ -91,14 +94,17 @@ static void try_one(const struct shape *s, const double *v, int i, double tm, do
     double pull = k * (s->a_bytes * tm + s->w_bytes * tn);
     double c_bytes = s->batch * s->c_bytes * s->m * s->n;
     double l2_s = (n_tiles * pull + c_bytes) / s->l2_Bps;
-    double mem_s = fmax(s->hbm_s, fmax(l2_s, waves * pull / v[STC_GP_SM_BPS]));
-    double pipe_s = ceil(n_tiles / (s->n_sm * occupancy)) * k / 64 * v[STC_GP_KSTEP_S];
+    double mem_s = fmax(s->hbm_s, fmax(l2_s, waves * pull / s->sm_Bps));
+    double pipe_s = ceil(n_tiles / (s->n_sm * occupancy)) * k / 64 * v[STC_GP_KSTEP_S] *
+                    s->slow_clock;
     double x = fmax(math_s, pipe_s);
     double hi = fmax(x, mem_s), r = fmin(x, mem_s) / hi;
-    double t = hi * (1 + v[STC_GP_SERIAL] * r * r) +
-               waves * (v[STC_GP_WAVE_S] + v[STC_GP_EPILOGUE_S] * tm * tn);
+    double t =
+        hi * (1 + v[STC_GP_SERIAL] * r * r) +
+        waves * (v[STC_GP_WAVE_S] + v[STC_GP_EPILOGUE_S] * tm * tn) * s->slow_clock;
     if (split > 1)
-        t += v[STC_GP_SPLIT_S] + split * s->batch * s->m * s->n * 8 / s->l2_Bps;
+        t += v[STC_GP_SPLIT_S] * s->slow_clock +
+             split * s->batch * s->m * s->n * 8 / s->l2_Bps;
     if (t < best->seconds) {
         *best = (struct choice){.seconds = t,
                                 .tm = tm,
@@ -163,7 +169,7 @@ void stc_gemm_terms(const struct stc_gpu *gpu, const double *v,
     set_shape(&s, gpu, v, q);
     for (int i = 0; i < N_TILES; i++)
         try_tile(&s, v, i, &best);
-    t->seconds = v[STC_GP_LAUNCH_S] + best.seconds;
+    t->seconds = v[STC_GP_LAUNCH_S] * s.slow_clock + best.seconds;
     const struct stc_dtype_info *d = stc_dtype_info(q->dtype);
     if (v[STC_GP_QUANT_S] > 1e-8 && d->act_bytes < 2)
         t->seconds += v[STC_GP_QUANT_S] + s.m * s.k * v[STC_GP_QUANT_PASS] /

@@ -9,7 +9,7 @@
  *     math  = waves · 2 tm tn (k/s) / (peak/S · eff_math / feed(tm,tn))
  *     hbm   = (A + W + C not resident in L2) / (mem_Bps · eff_hbm)
  *     l2    = (tiles · (k/s) (a tm + w tn) + C) / (l2_ratio · mem_Bps)
- *     sm    = waves · (k/s) (a tm + w tn) / sm_Bps
+ *     sm    = waves · (k/s) (a tm + w tn) / (sm_pull mem_Bps / S)
  *     pipe  = ceil(tiles / (S · occupancy)) · (k/s)/64 · kstep_s
  *
  * (a, w: bytes per element of activations and weights.) The bounds overlap but
