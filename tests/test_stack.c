@@ -1,0 +1,82 @@
+/* Stacks: every entry reads, every framework of the run table has one. */
+#include "models/stack.h"
+
+#include "sim/base/text.h"
+#include "tests/testing.h"
+
+START_TEST(stack_every_entry_loads_and_makes_sense)
+{
+    char name[64];
+    int n = 0;
+    for (; stc_stack_catalogue_name(n, name, sizeof name); n++) {
+        struct stc_stack s;
+        struct stc_diag diag = {{0}};
+        ck_assert_msg(stc_stack_find(name, &s, &diag) == STC_OK, "%s", diag.text);
+        ck_assert_msg(s.framework[0] && s.year_from >= 2018 && s.year_to >= s.year_from, "%s", name);
+        double bytes = s.param_bytes + s.grad_bytes + s.main_param_bytes + s.optim_state_bytes;
+        ck_assert_msg(bytes >= 14 && bytes <= 22, "%s: %g bytes a parameter", name, bytes);
+        ck_assert_msg(s.bucket_bytes > 0 && s.logits_bytes >= 2 && s.vocab_pad_multiple >= 1, "%s", name);
+        ck_assert_msg(s.host_s_per_launch > 1e-7 && s.host_s_per_launch < 1e-4, "%s", name);
+        ck_assert_msg(s.framework_bytes >= 0 && s.allocator_slack_frac < 0.5 && s.context_bytes > 1e8, "%s", name);
+        ck_assert_msg(s.nccl_version[0], "%s", name);
+    }
+    ck_assert_int_eq(n, stc_stack_catalogue_n());
+}
+END_TEST
+
+START_TEST(stack_every_framework_of_the_table_has_one_of_its_time)
+{
+    struct stc_csv c;
+    struct stc_diag diag = {{0}};
+    bool got = true;
+    int framework, year, rows = 0;
+    ck_assert_int_eq(stc_csv_open(&c, "tests/data/truth/training.csv", &diag), STC_OK);
+    ck_assert_int_eq(stc_csv_need(&c, "framework", &framework, &diag), STC_OK);
+    ck_assert_int_eq(stc_csv_need(&c, "year", &year, &diag), STC_OK);
+    while (stc_csv_next(&c, &got, &diag) == STC_OK && got) {
+        struct stc_stack s;
+        int y = atoi(stc_csv_text(&c, year));
+        ck_assert_msg(stc_stack_for(stc_csv_text(&c, framework), y, &s, &diag) == STC_OK, "%s", diag.text);
+        ck_assert_msg(y >= s.year_from && y <= s.year_to, "%s of %d got %s", stc_csv_text(&c, framework), y, s.name);
+        rows++;
+    }
+    stc_csv_close(&c);
+    ck_assert_int_gt(rows, 900);
+}
+END_TEST
+
+START_TEST(stack_of_a_year_between_is_the_nearest)
+{
+    struct stc_stack s;
+    ck_assert_int_eq(stc_stack_for("Megatron-LM", 2019, &s, NULL), STC_OK);
+    ck_assert_str_eq(s.name, "megatron-lm-2020");
+    ck_assert_int_eq(stc_stack_for("Megatron-LM", 2030, &s, NULL), STC_OK);
+    ck_assert_str_eq(s.name, "megatron-lm-2024");
+    ck_assert_int_eq(stc_stack_for("megatron-lm-2022", 0, &s, NULL), STC_OK); /* a name will do */
+    ck_assert_str_eq(s.name, "megatron-lm-2022");
+}
+END_TEST
+
+START_TEST(stack_unknown_framework_is_an_error)
+{
+    struct stc_stack s;
+    struct stc_diag diag = {{0}};
+    ck_assert_int_eq(stc_stack_for("Megatrn-LM", 2021, &s, &diag), STC_ERR_UNKNOWN);
+    ck_assert_ptr_nonnull(strstr(diag.text, "Megatrn-LM"));
+}
+END_TEST
+
+static Suite *stack_suite(void)
+{
+    Suite *s = suite_create("stack");
+    TCase *t = tcase_create("stack");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, stack_every_entry_loads_and_makes_sense);
+    tcase_add_test(t, stack_every_framework_of_the_table_has_one_of_its_time);
+    tcase_add_test(t, stack_of_a_year_between_is_the_nearest);
+    tcase_add_test(t, stack_unknown_framework_is_an_error);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+STC_TEST_MAIN(stack_suite)
