@@ -54,6 +54,7 @@ class Table:
         whole = text.rfind(b"\n") + 1
         lines = text[:whole].decode("utf-8", "replace").splitlines()
         if lines and fields(lines[0]) != columns:
+            self.file.close()
             raise SystemExit(f"{path}: has other columns; move it away")
         if whole < len(text):
             self.file.truncate(whole)
@@ -100,17 +101,47 @@ def quantiles(samples):
     return s[0], statistics.median(s), s[max(0, -(-95 * len(s) // 100) - 1)]
 
 
-def smi(index):
-    """SM clock, memory clock, power, temperature, driver; empty where unknown."""
+def nvml_reader(bus_id):
+    """A function that returns SM clock, memory clock, power, temperature and driver of
+    the GPU, empty where unknown. NVML by its Python package, else by nvidia-smi."""
+    try:
+        import pynvml
+        pynvml.nvmlInit()
+        h = pynvml.nvmlDeviceGetHandleByPciBusId(bus_id.encode())
+        driver = pynvml.nvmlSystemGetDriverVersion()
+        driver = driver.decode() if isinstance(driver, bytes) else driver
+
+        def read():
+            return [pynvml.nvmlDeviceGetClockInfo(h, pynvml.NVML_CLOCK_SM),
+                    pynvml.nvmlDeviceGetClockInfo(h, pynvml.NVML_CLOCK_MEM),
+                    pynvml.nvmlDeviceGetPowerUsage(h) / 1000.0,
+                    pynvml.nvmlDeviceGetTemperature(h, pynvml.NVML_TEMPERATURE_GPU), driver]
+
+        read()
+        return read
+    except Exception:  # no package, no library, or a card that does not tell
+        return lambda: smi(bus_id)
+
+
+def smi(bus_id):
     query = "clocks.sm,clocks.mem,power.draw,temperature.gpu,driver_version"
     try:
         out = subprocess.run(
-            ["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader,nounits", "-i", str(index)],
+            ["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader,nounits", "-i", bus_id],
             capture_output=True, text=True, timeout=5, check=True).stdout
         cells = [c.strip() for c in out.strip().splitlines()[0].split(",")]
         return cells if len(cells) == 5 else [""] * 5
     except (OSError, subprocess.SubprocessError, IndexError):
         return [""] * 5
+
+
+def pci_bus_id(properties):
+    """The bus address as NVML and nvidia-smi write it."""
+    try:
+        return (f"{properties.pci_domain_id:08X}:{properties.pci_bus_id:02X}:"
+                f"{properties.pci_device_id:02X}.0")
+    except AttributeError:  # older torch does not say; one GPU then
+        return "0"
 
 
 def today():
@@ -127,13 +158,16 @@ class Machine:
         self.driver_name = torch.cuda.get_device_name() if self.cuda else "CPU"
         self.gpu = gpu or (truth_gpu_name(self.driver_name) if self.cuda else "CPU")
         self.name = machine or platform.node()
+        self.read_state = None
+        if self.cuda:
+            self.read_state = nvml_reader(pci_bus_id(torch.cuda.get_device_properties(self.device)))
 
     def sync(self):
         if self.cuda:
             self.torch.cuda.synchronize()
 
     def state(self):
-        return smi(self.device.index or 0) if self.cuda else [""] * 5
+        return self.read_state() if self.read_state else [""] * 5
 
 
 def pick_device(torch, wanted):
