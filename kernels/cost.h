@@ -130,6 +130,7 @@ enum stc_attn_phase { STC_ATTN_FWD, STC_ATTN_BWD, STC_ATTN_DECODE };
 enum stc_attn_impl {
     STC_ATTN_FLASH,  /* the best fused kernel of the generation */
     STC_ATTN_FLASH2, /* FlashAttention-2 (PyTorch SDPA): no Hopper or Blackwell path */
+    STC_ATTN_FLASH1, /* FlashAttention of 2022, CUDA or Triton */
     STC_ATTN_UNFUSED /* two batched products and softmax, scores kept in HBM */
 };
 struct stc_attn_q {

@@ -71,8 +71,6 @@ struct stc_stack {
                                      1 FlashAttention-2, 2 FlashAttention-1 (CUDA or Triton) */
     int32_t
         reduce_every_micro; /* ZeRO-2/3, FSDP: gradients are scattered at every micro-batch, not only the last */
-    int32_t
-        flash2; /* fused attention is FlashAttention-2 or older: no Hopper or Blackwell path */
 
     /* what is kept in which precision: bytes a parameter */
     double param_bytes, grad_bytes, main_param_bytes,

@@ -273,6 +273,14 @@ static void make_op(const struct stc_coll_est *e, const struct stc_group_shape *
     op->flow_cap_Bps = e->net_bytes / (e->seconds - e->latency_s);
 }
 
+static void repeat_est(struct stc_coll_est *e, int32_t times)
+{
+    e->seconds *= times;
+    e->latency_s *= times;
+    e->bytes_per_rank *= times;
+    e->net_bytes *= times;
+}
+
 /* Operations of every communicator class: closed forms are shared by shape. */
 static enum stc_err make_ops(struct stc_arena *a, struct stc_lowered *low, struct stc_comms *c)
 {
@@ -309,6 +317,7 @@ static enum stc_err make_ops(struct stc_arena *a, struct stc_lowered *low, struc
             if (low->ops[i].slot != x->slot) continue;
             struct stc_coll_est *e = &c->op_est[c->n_join_ops];
             stc_coll_time(low->p->coll, &c->shapes[x->shape], (enum stc_coll)low->ops[i].coll, low->ops[i].bytes, &force, e);
+            repeat_est(e, low->ops[i].repeat);
             make_op(e, &c->shapes[x->shape], x->slot, &c->ops[c->n_join_ops++], uses, n_uses);
         }
     }

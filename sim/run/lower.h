@@ -51,7 +51,11 @@ enum stc_axis stc_slot_axis(enum stc_slot s);
 enum stc_slot stc_axis_slot(enum stc_axis a);
 
 /* An operation a slot's communicator is asked for. */
-struct stc_comm_op { uint8_t slot, coll; double bytes; };
+struct stc_comm_op {
+    uint8_t slot, coll;
+    int32_t repeat; /* one after the other, e.g. a broadcast from every rank */
+    double bytes;   /* of one */
+};
 
 /* What a WORK consists of, so that its time can be told by parts. */
 struct stc_seg_piece { stc_tick end; uint8_t part; }; /* end: ticks of the segment up to and with it */

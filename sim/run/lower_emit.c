@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "sim/base/text.h"
+
 /* Doubles an arena array; the old one stays behind in the arena. */
 static void *grow(struct stc_low *w, void *old, size_t n, size_t elem, size_t *new_cap)
 {
@@ -46,12 +48,16 @@ void stc_low_wait(struct stc_task *t, uint32_t rel)
     assert(!"a task waits for at most STC_MAX_WAITS others");
 }
 
-static int32_t comm_op(struct stc_low *w, enum stc_slot slot, enum stc_coll coll, double bytes)
+static int same_op(const struct stc_comm_op *a, const struct stc_comm_op *b)
+{
+    return a->slot == b->slot && a->coll == b->coll && a->repeat == b->repeat && stc_same_double(a->bytes, b->bytes);
+}
+
+static int32_t comm_op(struct stc_low *w, const struct stc_comm_op *op)
 {
     struct stc_lowered *o = w->o;
     for (int32_t i = 0; i < o->n_ops; i++)
-        if (o->ops[i].slot == slot && o->ops[i].coll == coll && o->ops[i].bytes <= bytes && o->ops[i].bytes >= bytes)
-            return i;
+        if (same_op(&o->ops[i], op)) return i;
     if (o->n_ops == o->cap_ops) {
         size_t cap;
         struct stc_comm_op *p = grow(w, o->ops, (size_t)o->n_ops, sizeof *p, &cap);
@@ -59,19 +65,25 @@ static int32_t comm_op(struct stc_low *w, enum stc_slot slot, enum stc_coll coll
         o->ops = p;
         o->cap_ops = (int32_t)cap;
     }
-    o->ops[o->n_ops] = (struct stc_comm_op){(uint8_t)slot, (uint8_t)coll, bytes};
+    o->ops[o->n_ops] = *op;
     return o->n_ops++;
+}
+
+struct stc_task *stc_low_join_op(struct stc_low *w, enum stc_stream s, const struct stc_comm_op *op)
+{
+    struct stc_task *t = stc_low_task(w, s, STC_TASK_JOIN);
+    if (!t) return NULL;
+    t->ref = op->slot;
+    t->amount = comm_op(w, op);
+    t->tag = STC_COMM_TAG | (uint32_t)t->amount;
+    w->o->has_joins[op->slot] = 1;
+    return t;
 }
 
 struct stc_task *stc_low_join(struct stc_low *w, enum stc_stream s, enum stc_slot slot, enum stc_coll coll, double bytes)
 {
-    struct stc_task *t = stc_low_task(w, s, STC_TASK_JOIN);
-    if (!t) return NULL;
-    t->ref = (uint32_t)slot;
-    t->amount = comm_op(w, slot, coll, bytes);
-    t->tag = STC_COMM_TAG | (uint32_t)t->amount;
-    w->o->has_joins[slot] = 1;
-    return t;
+    struct stc_comm_op op = {(uint8_t)slot, (uint8_t)coll, 1, bytes};
+    return stc_low_join_op(w, s, &op);
 }
 
 uint32_t stc_low_mark(const struct stc_low *w, enum stc_stream s) { return stc_rel((uint32_t)s, w->n[s]); }

@@ -47,6 +47,7 @@ struct stc_low {
 /* ---- tasks (lower_emit.c) ---- */
 struct stc_task *stc_low_task(struct stc_low *w, enum stc_stream s, enum stc_task_kind kind);
 void stc_low_wait(struct stc_task *t, uint32_t rel);
+struct stc_task *stc_low_join_op(struct stc_low *w, enum stc_stream s, const struct stc_comm_op *op);
 struct stc_task *stc_low_join(struct stc_low *w, enum stc_stream s, enum stc_slot slot, enum stc_coll coll, double bytes);
 void stc_low_host(struct stc_low *w, int32_t n_launches);
 /* "Everything written so far on this stream", relative to the item's start. */

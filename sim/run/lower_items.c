@@ -26,17 +26,24 @@ static int axis_n(const struct stc_low *w, enum stc_axis a) { return w->shape[a]
 
 /* ---- data-parallel traffic ---- */
 
+/* One all-gather, or (older ZeRO-1) a broadcast from every rank of what it
+ * updated, one after the other: the latency of n broadcasts grows with n. */
+static void gather_one(struct stc_low *w, enum stc_slot slot, double bytes, uint32_t wait)
+{
+    int n = axis_n(w, stc_slot_axis(slot));
+    if (bytes <= 0 || n < 2) return;
+    struct stc_comm_op op = {(uint8_t)slot, STC_COLL_ALL_GATHER, 1, bytes};
+    if (w->b.stack->zero1_broadcast && w->b.layout->shard == STC_SHARD_ZERO1)
+        op = (struct stc_comm_op){(uint8_t)slot, STC_COLL_BROADCAST, n, bytes / n};
+    struct stc_task *t = stc_low_join_op(w, STC_STREAM_GATHER, &op);
+    if (wait) stc_low_wait(t, wait);
+}
+
 static void gather_params(struct stc_low *w, const struct stc_param_count *p, uint32_t wait)
 {
     double width = w->b.stack->param_gather_bytes;
-    if (p->dense > 0 && axis_n(w, STC_AXIS_SHARD) > 1) {
-        struct stc_task *t = stc_low_join(w, STC_STREAM_GATHER, STC_SLOT_SHARD, STC_COLL_ALL_GATHER, p->dense * width);
-        if (wait) stc_low_wait(t, wait);
-    }
-    if (p->expert > 0 && axis_n(w, STC_AXIS_EDP) > 1) {
-        struct stc_task *t = stc_low_join(w, STC_STREAM_GATHER, STC_SLOT_EDP, STC_COLL_ALL_GATHER, p->expert * width);
-        if (wait) stc_low_wait(t, wait);
-    }
+    gather_one(w, STC_SLOT_SHARD, p->dense * width, wait);
+    gather_one(w, STC_SLOT_EDP, p->expert * width, wait);
 }
 
 /* FSDP gathers and scatters over one communicator, in the order of issue. */
@@ -139,7 +146,8 @@ static void unit_host(struct stc_low *w, int32_t n_launches)
 static int gathers_now(const struct stc_low *w, const struct stc_item_variant *v)
 {
     const struct stc_layout *l = w->b.layout;
-    if (l->shard == STC_SHARD_ZERO3 || l->shard == STC_SHARD_HSDP)
+    if (stc_low_fsdp(w) && l->pp > 1 && w->b.stack->pp_keeps_unsharded) return v->kind == STC_ITEM_F && v->first_micro;
+    if (stc_low_fsdp(w))
         return v->kind == STC_ITEM_F ? v->first_micro || l->reshard_after_forward : l->reshard_after_forward;
     int zero12 = l->shard == STC_SHARD_ZERO1 || l->shard == STC_SHARD_ZERO2;
     return zero12 && w->b.stack->overlap_param_gather && v->kind == STC_ITEM_F && v->first_micro;
@@ -164,7 +172,9 @@ static void forward(struct stc_low *w, const struct stc_item_variant *v, struct 
 static int reduces_now(const struct stc_low *w, const struct stc_item_variant *v)
 {
     const struct stc_layout *l = w->b.layout;
-    if (l->shard == STC_SHARD_ZERO2 || stc_low_fsdp(w)) return v->last_micro || w->b.stack->reduce_every_micro;
+    int late = l->pp > 1 && w->b.stack->pp_keeps_unsharded;
+    if (l->shard == STC_SHARD_ZERO2 || stc_low_fsdp(w))
+        return v->last_micro || (w->b.stack->reduce_every_micro && !late);
     return v->last_micro && w->b.stack->overlap_grad_reduce;
 }
 

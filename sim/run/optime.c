@@ -33,6 +33,9 @@ static void cost_gemm(const struct stc_optime *t, const struct stc_op *op, struc
     stc_cost_gemm(t->p->cost, &t->s->cluster.gpu, &q, out);
 }
 
+/* By stack.attention_kernel. */
+static const uint8_t impls[] = {STC_ATTN_FLASH, STC_ATTN_FLASH2, STC_ATTN_FLASH1};
+
 static void cost_attn(const struct stc_optime *t, const struct stc_op *op, struct stc_est *out)
 {
     const struct stc_shape_attn *g = &op->shape.attn;
@@ -40,9 +43,15 @@ static void cost_attn(const struct stc_optime *t, const struct stc_op *op, struc
                            .kv_heads = g->kv_heads, .head_dim = g->head_dim, .head_dim_v = g->head_dim_v,
                            .window = g->window, .causal = g->causal,
                            .phase = g->backward ? STC_ATTN_BWD : STC_ATTN_FWD,
-                           .impl = t->s->stack.flash2 ? STC_ATTN_FLASH2 : STC_ATTN_FLASH,
+                           .impl = (enum stc_attn_impl)impls[t->s->stack.attention_kernel],
                            .dtype = (enum stc_dtype)op->dtype, .kv_dtype = (enum stc_dtype)op->dtype,
                            .regime = STC_REGIME_IN_SITU};
+    if (q.causal && q.q_len < q.kv_len && g->window == 0) {
+        /* a ring of ranks: each holds an early and a late slice, so its queries
+         * see half of the keys whatever the rank */
+        q.causal = false;
+        q.kv_len = (q.kv_len + 1) / 2;
+    }
     stc_cost_attn(t->p->cost, &t->s->cluster.gpu, &q, out);
 }
 
