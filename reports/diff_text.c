@@ -31,8 +31,10 @@ static void side(const char *letter, const char *name, const struct stc_scenario
     stc_report_layout(s, &t);
     stc_fmt_wrap(out, "", LABEL, stc_text_str(&t));
     stc_text_clear(&t);
-    stc_text_printf(&t, "step %s, MFU %s, ", stc_fmt_s(&f, r->step_s),
+    stc_text_printf(&t, "step %s, MFU %s", stc_fmt_s(&f, r->step_s),
                     stc_fmt_pct(&g, r->mfu));
+    stc_fmt_wrap(out, "", LABEL, stc_text_str(&t));
+    stc_text_clear(&t);
     stc_report_verdict(s, r, &t);
     stc_fmt_wrap(out, "", LABEL, stc_text_str(&t));
     stc_text_free(&t);

@@ -114,13 +114,12 @@ static void put_flop(const struct stc_result *r, struct stc_text *t)
 {
     struct stc_fmt f, g, h, k;
     const double *flop = r->flop_per_s_per_gpu;
-    stc_text_printf(t,
-                    "%s model (attention in full), %s causal, %s as 6N, %s Megatron "
-                    "(with recompute)",
-                    stc_fmt_num(&f, flop[STC_FLOP_MODEL] / 1e12),
-                    stc_fmt_num(&g, flop[STC_FLOP_MODEL_CAUSAL] / 1e12),
-                    stc_fmt_num(&h, flop[STC_FLOP_6N] / 1e12),
-                    stc_fmt_num(&k, flop[STC_FLOP_MEGATRON] / 1e12));
+    stc_text_printf(
+        t, "%s model (full attention), %s causal, %s 6N, %s Megatron (recompute in)",
+        stc_fmt_num(&f, flop[STC_FLOP_MODEL] / 1e12),
+        stc_fmt_num(&g, flop[STC_FLOP_MODEL_CAUSAL] / 1e12),
+        stc_fmt_num(&h, flop[STC_FLOP_6N] / 1e12),
+        stc_fmt_num(&k, flop[STC_FLOP_MEGATRON] / 1e12));
 }
 
 static void put_measured_mem(const struct stc_scenario *s, const struct stc_result *r,

@@ -16,6 +16,17 @@ static void overview(void)
            "Exit codes: 0 fine, 1 infeasible, 2 usage, 3 trouble.\n");
 }
 
+/* The rows hold no characters that JSON would have escaped. */
+static void overview_json(void)
+{
+    printf("{\n \"program\": \"stepcast\",\n \"version\": \"%s\",\n \"commands\": [",
+           stc_version());
+    for (int i = 0; cli_cmds[i]; i++)
+        printf("%s\n  {\"name\": \"%s\", \"args\": \"%s\", \"about\": \"%s\"}",
+               i ? "," : "", cli_cmds[i]->name, cli_cmds[i]->args, cli_cmds[i]->about);
+    printf("\n ]\n}\n");
+}
+
 static enum cli_exit keys(int markdown)
 {
     struct stc_out out = {0};
@@ -61,7 +72,10 @@ static void completion(void)
 static enum cli_exit exec(const struct cli_args *a)
 {
     if (a->n == 0) {
-        overview();
+        if (a->json)
+            overview_json();
+        else
+            overview();
         return CLI_FINE;
     }
     if (strcmp(a->arg[0], "keys") == 0) return keys(cli_value(a, "markdown") != NULL);

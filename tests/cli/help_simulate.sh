@@ -1,0 +1,2 @@
+$STEPCAST help simulate
+$STEPCAST simulate --help | cmp - <($STEPCAST help simulate)

@@ -1,0 +1,1 @@
+$STEPCAST simulate x --trace

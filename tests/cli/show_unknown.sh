@@ -1,0 +1,1 @@
+$STEPCAST show A100-SXM4-80G

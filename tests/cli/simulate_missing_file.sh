@@ -1,0 +1,1 @@
+$STEPCAST simulate no/such.yaml

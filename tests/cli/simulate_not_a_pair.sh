@@ -1,0 +1,1 @@
+$STEPCAST simulate gpt3-13b-8xa100 layout.tp

@@ -1,0 +1,1 @@
+$STEPCAST validate no/such.csv

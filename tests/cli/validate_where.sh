@@ -1,0 +1,1 @@
+$STEPCAST validate tests/data/truth/training.csv --where gpuu=x
