@@ -75,26 +75,37 @@ for base in site.getsitepackages() + sys.path:
 PY
 }
 
-part_build() {
-    local arch nccl='' d so
-    command -v nvcc >/dev/null || PATH=$PATH:/usr/local/cuda/bin
-    arch=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -1 | tr -d .)
+# sdk NAME HEADER: links NAME's headers and library from a Python package into
+# $work/sdk, under the plain names that a linker asks for. 1: there is none.
+sdk() {
+    local d so
     for d in $(packages); do
-        if [ -f "$d/include/nccl.h" ]; then
-            nccl=$d
-            # The package has no plain libnccl.so, which the linker asks for.
-            mkdir -p "$work/nccl/lib"
-            ln -sfn "$d/include" "$work/nccl/include"
-            for so in "$d"/lib/libnccl.so*; do
-                ln -sfn "$so" "$work/nccl/lib/libnccl.so"
-                ln -sfn "$so" "$work/nccl/lib/libnccl.so.2"
-            done
-            nccl=$work/nccl
-            break
-        fi
+        [ -f "$d/include/$2" ] || continue
+        mkdir -p "$work/sdk/include" "$work/sdk/lib"
+        ln -sf "$d"/include/"${2%.h}"*.h "$d"/include/"${1%Lt}"*.h "$work/sdk/include/"
+        for so in "$d/lib/lib$1".so*; do
+            ln -sf "$so" "$work/sdk/lib/"
+            ln -sf "$so" "$work/sdk/lib/lib$1.so"
+        done
+        return 0
     done
-    make -C "$here/cuda" -j"$(nproc)" BUILD="$root/build/cuda" ${arch:+ARCHS=$arch} \
-        ${nccl:+NCCL_HOME=$nccl} >>"$log" 2>&1
+    return 1
+}
+
+part_build() {
+    local arch toolkit set=()
+    command -v nvcc >/dev/null || PATH=$PATH:/usr/local/cuda/bin
+    command -v nvcc >/dev/null || { say "build: no nvcc"; failed=1; return; }
+    toolkit=$(dirname "$(dirname "$(realpath "$(command -v nvcc)")")")
+    arch=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -1 | tr -d .)
+    [ -z "$arch" ] || set+=("ARCHS=$arch")
+    if [ ! -f "$toolkit/include/cublasLt.h" ]; then
+        if sdk cublasLt cublasLt.h; then set+=("CUBLAS_HOME=$work/sdk"); else say "build: no cuBLAS"; fi
+    fi
+    if [ ! -f "$toolkit/include/nccl.h" ] && [ ! -f /usr/include/nccl.h ]; then
+        if sdk nccl nccl.h; then set+=("NCCL_HOME=$work/sdk"); else say "build: without NCCL"; fi
+    fi
+    make -C "$here/cuda" -j"$(nproc)" BUILD="$root/build/cuda" "${set[@]}" >>"$log" 2>&1
     note $? build
 }
 
