@@ -341,13 +341,33 @@ static int is_core(const struct stc_bnode *n)
 }
 
 /* Per-operator checkpointing as torchtitan does it: the attention's output and
- * every other product's output stay, all else is computed again. */
-static int op_recomputed(const struct stc_bnode *n, int *n_products)
+ * every other product's output stay, all else is computed again. Its products
+ * are Q K V out gate up down (Q K V out up down of a plain MLP), so of our joined
+ * ones a part stays. */
+static double kept_part(const struct stc_nodes *s, const struct stc_bnode *n,
+                        int *n_products)
 {
-    if (n->op.kind == STC_OP_GEMM && n->weights) {
-        return ++*n_products % 2 == 0;
+    const struct stc_model *m = s->b->model;
+    int gated = stc_model_gated(m);
+    switch (n->op.id) {
+    case STC_OP_QKV: {
+        double kv = m->n_kv_heads >= s->tp ? (double)m->n_kv_heads / s->tp : 1;
+        double q = (double)m->n_heads / s->tp;
+        return (q + kv) / (q + 2 * kv);
     }
-    return !is_core(n) && n->op.kind != STC_OP_COLL;
+    case STC_OP_ATTN_PROJ: return 0;
+    case STC_OP_FC1: return gated ? 0.5 : 1;
+    case STC_OP_FC2: return gated ? 1 : 0;
+    default: return ++*n_products % 2;
+    }
+}
+
+static double kept_output(const struct stc_nodes *s, const struct stc_bnode *n,
+                          double part)
+{
+    double out =
+        (double)n->op.shape.gemm.m * (double)n->op.shape.gemm.n * s->elem * part;
+    return n->tp == STC_TP_ROW && n->sp ? out / s->tp : out;
 }
 
 static int selective(const struct stc_build *b, enum stc_block block)
@@ -365,9 +385,7 @@ static void selective_keep(struct stc_nodes *s)
         if (!s->b->stack->selective_ops) {
             n->op.keep_bytes = n->selective ? 0 : n->op.keep_bytes;
         } else if (n->op.kind == STC_OP_GEMM && n->weights) {
-            double out =
-                (double)n->op.shape.gemm.m * (double)n->op.shape.gemm.n * s->elem;
-            n->op.keep_bytes = op_recomputed(n, &products) ? 0 : out;
+            n->op.keep_bytes = kept_output(s, n, kept_part(s, n, &products));
         } else if (n->op.kind == STC_OP_ATTENTION) {
             n->op.keep_bytes = n->op.write_bytes + n->op.write_bytes / s->elem /
                                                        n->op.shape.attn.head_dim_v *
@@ -379,6 +397,24 @@ static void selective_keep(struct stc_nodes *s)
     }
 }
 
+/* What per-operator checkpointing computes again of a node. */
+static void put_again(struct emit *e, const struct stc_bnode *n, int *n_products)
+{
+    if (n->op.kind == STC_OP_GEMM && n->weights) {
+        struct stc_bnode rest = *n;
+        rest.op.shape.gemm.n = (int64_t)((double)n->op.shape.gemm.n *
+                                         (1 - kept_part(e->s, n, n_products)));
+        if (n->tp == STC_TP_ROW) { /* the reduced output is among what stays */
+            rest.tp = STC_TP_NONE;
+        }
+        if (rest.op.shape.gemm.n > 0) {
+            fwd_node(e, &rest);
+        }
+    } else if (!is_core(n) && n->op.kind != STC_OP_COLL) {
+        fwd_node(e, n);
+    }
+}
+
 static void put_recompute(struct emit *e, int whole)
 {
     const struct stc_nodes *s = e->s;
@@ -386,10 +422,10 @@ static void put_recompute(struct emit *e, int whole)
     e->pass = STC_PASS_RECOMPUTE;
     for (int i = 0; i < s->n; i++) {
         const struct stc_bnode *n = &s->node[i];
-        int again = whole || (s->b->stack->selective_ops ? op_recomputed(n, &products)
-                                                         : is_core(n));
-        if (again) {
+        if (whole || (!s->b->stack->selective_ops && is_core(n))) {
             fwd_node(e, n);
+        } else if (s->b->stack->selective_ops) {
+            put_again(e, n, &products);
         }
     }
     e->carried_keep = 0;

@@ -8,7 +8,8 @@ struct attn {
     double qk, v;             /* head sizes */
     double q_width, kv_width; /* of the projections, this rank */
     int causal, window;
-    double seen; /* mean keys a query sees */
+    double seen;   /* mean keys a query sees */
+    double own_kv; /* keys this rank keeps: a ring's visitors are not */
 };
 
 static struct attn sizes(const struct stc_nodes *s, int cross)
@@ -30,6 +31,7 @@ static struct attn sizes(const struct stc_nodes *s, int cross)
         a.heads /= cp;
         a.kv_heads = a.kv_heads >= cp ? a.kv_heads / cp : 1;
     }
+    a.own_kv = b->layout->cp_kind == STC_CP_RING ? a.kv_len / cp : a.kv_len;
     a.causal = !cross && stc_model_causal(m, s->layer);
     a.window = cross ? 0 : stc_model_layer_window(m, s->layer);
     a.seen = a.causal ? a.kv_len / 2 : a.kv_len;
@@ -49,7 +51,7 @@ static void unfused_core(struct stc_nodes *s, const struct attn *a)
     struct stc_bnode *n =
         stc_node_batched(s, STC_OP_ATTN_SCORES, batch, a->q_len, a->kv_len, a->qk);
     n->op.keep_bytes =
-        mb * e * (a->q_len * a->heads + a->kv_len * a->kv_heads) * a->qk; /* Q and K */
+        mb * e * (a->q_len * a->heads + a->own_kv * a->kv_heads) * a->qk; /* Q and K */
     /* without the fused kernel: scale, mask and softmax are kernels apart, the
      * softmax in fp32 */
     int fused = k->masked_softmax_fused;
@@ -71,7 +73,7 @@ static void unfused_core(struct stc_nodes *s, const struct attn *a)
         stc_node_bwd(n, STC_MEMOP_DROPOUT_ADD, scores * (e + mask), scores * e, 1);
     }
     n = stc_node_batched(s, STC_OP_ATTN_CONTEXT, batch, a->q_len, a->v, a->kv_len);
-    n->op.keep_bytes = mb * a->kv_len * a->kv_heads * a->v * e; /* V */
+    n->op.keep_bytes = mb * a->own_kv * a->kv_heads * a->v * e; /* V */
 }
 
 static void fused_core(struct stc_nodes *s, const struct attn *a)
@@ -94,12 +96,8 @@ static void fused_core(struct stc_nodes *s, const struct attn *a)
     n->op.flop = 2.0 * mb * a->heads * a->q_len * a->seen * (a->qk + a->v);
     n->op.read_bytes = q + kv;
     n->op.write_bytes = o;
-    /* Q, K, V of this rank's tokens (a ring's visitors are not kept) and the
-     * log-sum-exp; the output is the out projection's input, kept there */
-    double own = a->q_len < a->kv_len && s->b->layout->cp_kind == STC_CP_RING
-                     ? a->q_len / a->kv_len
-                     : 1;
-    n->op.keep_bytes = q + kv * own + mb * a->q_len * a->heads * 4.0;
+    /* Q, K, V and the log-sum-exp; the output is the out projection's input, kept there */
+    n->op.keep_bytes = q + kv * a->own_kv / a->kv_len + mb * a->q_len * a->heads * 4.0;
     stc_node_bwd(n, STC_MEMOP_COPY, 2 * (q + kv) + 2 * o, q + kv, 3);
 }
 

@@ -200,9 +200,9 @@ static double attention_act(const struct stc_build *b, int32_t layer, int cross)
     double kv = m->n_kv_heads >= l->tp ? m->n_kv_heads / tp : 1;
     double qk = stc_model_qk_dim(m), v = stc_model_v_dim(m),
            keys = cross ? stc_build_seq(b, 0) : stc_build_seq(b, layer);
-    double bytes = ts * h * (e + dropout) +
-                   (b->stack->sp_keeps_gathered ? t : ts) * h *
-                       saved; /* norm's input, QKV's input, the dropout mask behind */
+    /* norm's input, the dropout mask behind; QKV's input */
+    int gathered = b->stack->sp_keeps_gathered && m->mla_kv_rank == 0;
+    double bytes = ts * h * (e + dropout) + (gathered ? t : ts) * h * saved;
     if (m->mla_kv_rank > 0) {
         kv = heads;
         bytes += ts * (m->mla_q_rank + m->mla_kv_rank) *
@@ -210,7 +210,8 @@ static double attention_act(const struct stc_build *b, int32_t layer, int cross)
     } else if (m->qk_norm) {
         bytes += t * (heads + kv) * qk * e;
     }
-    double core = t * (heads * qk + kv * (qk + v)) * e; /* Q, K, V */
+    double own_keys = (double)l->micro_batch * keys / l->cp;
+    double core = (t * heads * qk + own_keys * kv * (qk + v)) * e; /* Q, K, V */
     double out = t * heads * v * (stc_build_flash(b) ? e : saved);
     if (stc_build_flash(b)) {
         return bytes + core + out + t * heads * 4.0;

@@ -16,7 +16,9 @@ struct stc_kit {
 /* A catalogue model with a stack on one GPU, one sample, one micro-batch. */
 void stc_kit_init(struct stc_kit *k, const char *model, const char *stack, int32_t seq);
 /* Forward and backward operators of the whole model (all layers, both ends). */
-struct stc_ops stc_kit_all(struct stc_arena *a, const struct stc_kit *k, int forward, int backward);
-struct stc_ops stc_kit_layer(struct stc_arena *a, const struct stc_kit *k, int backward, int recomputed);
+struct stc_ops stc_kit_all(struct stc_arena *a, const struct stc_kit *k, int forward,
+                           int backward);
+struct stc_ops stc_kit_layer(struct stc_arena *a, const struct stc_kit *k, int backward,
+                             int recomputed);
 
 #endif

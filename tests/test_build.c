@@ -14,7 +14,9 @@ static double coll_bytes(const struct stc_ops *l, int id)
 {
     double sum = 0;
     for (int i = 0; i < l->n; i++) {
-        sum += l->ops[i].kind == STC_OP_COLL && l->ops[i].id == id ? l->ops[i].shape.coll.bytes : 0;
+        sum += l->ops[i].kind == STC_OP_COLL && l->ops[i].id == id
+                   ? l->ops[i].shape.coll.bytes
+                   : 0;
     }
     return sum;
 }
@@ -23,10 +25,12 @@ static const struct {
     const char *model;
     int32_t tp, cp, seq, flash;
 } sizes[] = {
-    {"gpt-1.7b", 1, 1, 2048, 0},  {"gpt-1.7b", 8, 1, 2048, 0},   {"gpt3-175b", 8, 1, 2048, 1},
-    {"llama-3-8b", 1, 1, 8192, 1}, {"llama-3-8b", 4, 2, 8192, 1}, {"mixtral-8x7b", 1, 1, 4096, 1},
-    {"qwen3-30b-a3b", 2, 1, 4096, 1}, {"bloom-7b1", 4, 1, 2048, 0}, {"deepseekv3-l4", 1, 1, 4096, 1},
-    {"t5-v1.1-large", 2, 1, 512, 0}, {"mpt-7b", 1, 1, 2048, 1},
+    {"gpt-1.7b", 1, 1, 2048, 0},      {"gpt-1.7b", 8, 1, 2048, 0},
+    {"gpt3-175b", 8, 1, 2048, 1},     {"llama-3-8b", 1, 1, 8192, 1},
+    {"llama-3-8b", 4, 2, 8192, 1},    {"mixtral-8x7b", 1, 1, 4096, 1},
+    {"qwen3-30b-a3b", 2, 1, 4096, 1}, {"bloom-7b1", 4, 1, 2048, 0},
+    {"deepseekv3-l4", 1, 1, 4096, 1}, {"t5-v1.1-large", 2, 1, 512, 0},
+    {"mpt-7b", 1, 1, 2048, 1},
 };
 
 /* Forward + backward on all ranks of the tensor and context group is the model's
@@ -42,13 +46,16 @@ START_TEST(build_flop_is_the_models)
     k.train.flash = sizes[_i].flash;
     k.stack.vocab_pad_multiple = 1;
     struct stc_ops all = stc_kit_all(&a, &k, 1, 1);
-    double ranks = sizes[_i].tp * sizes[_i].cp, attention = sum_flop(&all, STC_OP_ATTENTION);
-    double got = (stc_ops_flop(&all) - attention + attention * 6 / 7) * ranks; /* fused backward: 2.5, not 2 */
-    double want = stc_model_flop(&k.model, sizes[_i].flash ? STC_FLOP_MODEL_CAUSAL : STC_FLOP_MODEL, sizes[_i].seq,
-                                 sizes[_i].seq);
+    double ranks = sizes[_i].tp * sizes[_i].cp,
+           attention = sum_flop(&all, STC_OP_ATTENTION);
+    double got = (stc_ops_flop(&all) - attention + attention * 6 / 7) *
+                 ranks; /* fused backward: 2.5, not 2 */
+    double want = stc_model_flop(
+        &k.model, sizes[_i].flash ? STC_FLOP_MODEL_CAUSAL : STC_FLOP_MODEL,
+        sizes[_i].seq, sizes[_i].seq);
     /* padding of the vocabulary to tp, and the router on each rank, are not the model's */
-    ck_assert_msg(fabs(got / want - 1) < 2e-3, "%s tp %d cp %d: %g of %g", sizes[_i].model, sizes[_i].tp, sizes[_i].cp,
-                  got, want);
+    ck_assert_msg(fabs(got / want - 1) < 2e-3, "%s tp %d cp %d: %g of %g",
+                  sizes[_i].model, sizes[_i].tp, sizes[_i].cp, got, want);
     stc_arena_free(&a);
 }
 END_TEST
@@ -77,7 +84,8 @@ static double keep_per_sbh(struct stc_kit *k)
 {
     struct stc_arena a = STC_ARENA_INIT;
     struct stc_ops fwd = stc_kit_layer(&a, k, 0, 0);
-    double keep = stc_ops_keep_bytes(&fwd) / ((double)k->train.seq_len * k->layout.micro_batch * k->model.hidden);
+    double keep = stc_ops_keep_bytes(&fwd) /
+                  ((double)k->train.seq_len * k->layout.micro_batch * k->model.hidden);
     stc_arena_free(&a);
     return keep;
 }
@@ -85,7 +93,8 @@ static double keep_per_sbh(struct stc_kit *k)
 static const struct {
     const char *what;
     int32_t tp, sp, selective;
-    double fixed, by_t, scores, scores_by_t; /* fixed + by_t/t + (scores + scores_by_t/t) a s / h */
+    double fixed, by_t, scores,
+        scores_by_t; /* fixed + by_t/t + (scores + scores_by_t/t) a s / h */
 } korthikanti[] = {
     {"eq. 1: no parallelism", 1, 0, 0, 34, 0, 5, 0},
     {"eq. 2: tensor parallel", 8, 0, 0, 10, 24, 0, 5},
@@ -103,13 +112,14 @@ START_TEST(build_keeps_what_korthikanti_says)
         k.layout.tp = korthikanti[_i].tp;
         k.layout.seq_parallel = (uint8_t)korthikanti[_i].sp;
         k.layout.micro_batch = 4;
-        k.layout.recompute = korthikanti[_i].selective ? STC_RECOMPUTE_SELECTIVE : STC_RECOMPUTE_NONE;
+        k.layout.recompute =
+            korthikanti[_i].selective ? STC_RECOMPUTE_SELECTIVE : STC_RECOMPUTE_NONE;
         k.train.dropout = 1;
         double t = k.layout.tp, as_h = (double)k.model.n_heads * 2048 / k.model.hidden;
         double want = korthikanti[_i].fixed + korthikanti[_i].by_t / t +
                       (korthikanti[_i].scores + korthikanti[_i].scores_by_t / t) * as_h;
-        ck_assert_msg(fabs(keep_per_sbh(&k) - want) < 1e-9, "%s, %s: %g sbh, not %g", korthikanti[_i].what, names[i],
-                      keep_per_sbh(&k), want);
+        ck_assert_msg(fabs(keep_per_sbh(&k) - want) < 1e-9, "%s, %s: %g sbh, not %g",
+                      korthikanti[_i].what, names[i], keep_per_sbh(&k), want);
     }
 }
 END_TEST
@@ -159,11 +169,13 @@ START_TEST(build_recompute_is_the_forward_again)
     k.layout.recompute = STC_RECOMPUTE_FULL;
     struct stc_ops full = stc_kit_layer(&a, &k, 1, 1);
     ck_assert_int_eq(n_pass(&full, STC_PASS_RECOMPUTE), f.n);
-    ck_assert_double_eq_tol(stc_ops_flop(&full), stc_ops_flop(&plain) + stc_ops_flop(&f), 1);
+    ck_assert_double_eq_tol(stc_ops_flop(&full),
+                            stc_ops_flop(&plain) + stc_ops_flop(&f), 1);
     ck_assert_double_eq(stc_build_keep_bytes(&f, &k.b, 1), 2048.0 * 6144 * 2);
     k.layout.recompute = STC_RECOMPUTE_SELECTIVE;
     struct stc_ops some = stc_kit_layer(&a, &k, 1, 0);
-    double core = 2.0 * 2 * 64 / 4 * 2048.0 * 2048 * 96; /* scores and context of 16 heads of 96 */
+    double core = 2.0 * 2 * 64 / 4 * 2048.0 * 2048 *
+                  96; /* scores and context of 16 heads of 96 */
     ck_assert_double_eq_tol(stc_ops_flop(&some), stc_ops_flop(&plain) + core, 1);
     ck_assert_int_eq(n_pass(&some, STC_PASS_RECOMPUTE), 4);
     stc_arena_free(&a);
@@ -186,7 +198,8 @@ START_TEST(build_unfused_attention_passes_over_the_scores)
             int core = o->id >= STC_OP_ATTN_SCORES && o->id <= STC_OP_ATTN_CONTEXT;
             bytes += core ? o->read_bytes + o->write_bytes : 0;
         }
-        ck_assert_double_eq_tol(bytes / square, want[p], 0.5); /* Q, K, V and their gradients on top */
+        ck_assert_double_eq_tol(bytes / square, want[p],
+                                0.5); /* Q, K, V and their gradients on top */
     }
     stc_arena_free(&a);
 }
@@ -257,21 +270,26 @@ END_TEST
 
 START_TEST(build_params_of_ranks_add_up)
 {
-    static const char *const names[] = {"gpt3-175b", "llama-3-70b", "qwen3-235b-a22b", "deepseek-v2"};
+    static const char *const names[] = {"gpt3-175b", "llama-3-70b", "qwen3-235b-a22b",
+                                        "deepseek-v2"};
     for (int i = 0; i < 4; i++) {
         struct stc_kit k;
         stc_kit_init(&k, names[i], "megatron-core-0.14", 2048);
         k.stack.vocab_pad_multiple = 1;
-        double sum = stc_build_params(&k.b, STC_BLOCK_EMBED, 0).dense + stc_build_params(&k.b, STC_BLOCK_HEAD, 0).dense;
+        double sum = stc_build_params(&k.b, STC_BLOCK_EMBED, 0).dense +
+                     stc_build_params(&k.b, STC_BLOCK_HEAD, 0).dense;
         for (int32_t l = 0; l < k.model.n_layers; l++) {
             struct stc_param_count c = stc_build_params(&k.b, STC_BLOCK_LAYER, l);
             sum += c.dense + c.expert;
         }
         ck_assert_double_eq_tol(sum, stc_model_params(&k.model), 1);
-        double one = stc_build_params(&k.b, STC_BLOCK_LAYER, k.model.n_layers - 1).expert;
+        double one =
+            stc_build_params(&k.b, STC_BLOCK_LAYER, k.model.n_layers - 1).expert;
         k.layout.ep = 8;
         k.layout.dp = 8;
-        ck_assert_double_eq_tol(stc_build_params(&k.b, STC_BLOCK_LAYER, k.model.n_layers - 1).expert * 8, one, 1);
+        ck_assert_double_eq_tol(
+            stc_build_params(&k.b, STC_BLOCK_LAYER, k.model.n_layers - 1).expert * 8,
+            one, 1);
     }
 }
 END_TEST
@@ -309,7 +327,8 @@ START_TEST(build_optimizer_moves_thirty_bytes_a_parameter)
     stc_kit_init(&k, "gpt3-175b", "megatron-lm-2022", 2048);
     ck_assert_int_eq(stc_build_optimizer(&a, &k.b, 1e9, 1e9, &ops, NULL), STC_OK);
     for (int i = 0; i < ops.n; i++) {
-        if (ops.ops[i].id == STC_OP_OPT_STEP) { /* read g m v w (4 each), write m v w and the 16-bit copy */
+        if (ops.ops[i].id ==
+            STC_OP_OPT_STEP) { /* read g m v w (4 each), write m v w and the 16-bit copy */
             ck_assert_double_eq(ops.ops[i].read_bytes + ops.ops[i].write_bytes, 30e9);
         }
     }
@@ -327,7 +346,8 @@ START_TEST(build_runs_out_of_memory_cleanly)
     struct stc_ops ops;
     enum stc_err err;
     stc_kit_init(&k, "gpt2", "megatron-lm-2022", 1024);
-    STC_EACH_CAP(&a, err, stc_build_bwd(&a, &k.b, STC_BLOCK_LAYER, 0, 0, &ops, NULL));
+    STC_EACH_CAP (&a, err, stc_build_bwd(&a, &k.b, STC_BLOCK_LAYER, 0, 0, &ops, NULL))
+        ;
     ck_assert_int_eq(err, STC_OK);
     stc_arena_free(&a);
 }
@@ -337,9 +357,11 @@ static Suite *build_suite(void)
 {
     Suite *s = suite_create("build");
     TCase *t = tcase_create("build");
-    tcase_add_loop_test(t, build_flop_is_the_models, 0, (int)(sizeof sizes / sizeof sizes[0]));
+    tcase_add_loop_test(t, build_flop_is_the_models, 0,
+                        (int)(sizeof sizes / sizeof sizes[0]));
     tcase_add_test(t, build_weights_of_products_are_the_models);
-    tcase_add_loop_test(t, build_keeps_what_korthikanti_says, 0, (int)(sizeof korthikanti / sizeof korthikanti[0]));
+    tcase_add_loop_test(t, build_keeps_what_korthikanti_says, 0,
+                        (int)(sizeof korthikanti / sizeof korthikanti[0]));
     tcase_add_test(t, build_tensor_parallel_traffic_is_the_papers);
     tcase_add_test(t, build_recompute_is_the_forward_again);
     tcase_add_test(t, build_unfused_attention_passes_over_the_scores);

@@ -10,12 +10,18 @@ static const struct {
     const char *file;
     double params;
 } files[] = {
-    {"DeepSeek-V3", 671026419200.0},       {"DeepSeek-R1", 671026419200.0},
-    {"Meta-Llama-3.1-8B", 8030261248.0},   {"Meta-Llama-3.1-70B", 70553706496.0},
-    {"Meta-Llama-3.1-405B", 405853388800.0}, {"MiniMax-M2.5", 228689764864.0},
-    {"Mixtral-8x7B-v0.1", 46702792704.0},  {"Mixtral-8x22B-v0.1", 140620634112.0},
-    {"Qwen3-235B-A22B", 235093634560.0},   {"Qwen3-30B-A3B", 30532122624.0},
-    {"Qwen3-32B", 32762123264.0},          {"Qwen3-8B", 8190735360.0},
+    {"DeepSeek-V3", 671026419200.0},
+    {"DeepSeek-R1", 671026419200.0},
+    {"Meta-Llama-3.1-8B", 8030261248.0},
+    {"Meta-Llama-3.1-70B", 70553706496.0},
+    {"Meta-Llama-3.1-405B", 405853388800.0},
+    {"MiniMax-M2.5", 228689764864.0},
+    {"Mixtral-8x7B-v0.1", 46702792704.0},
+    {"Mixtral-8x22B-v0.1", 140620634112.0},
+    {"Qwen3-235B-A22B", 235093634560.0},
+    {"Qwen3-30B-A3B", 30532122624.0},
+    {"Qwen3-32B", 32762123264.0},
+    {"Qwen3-8B", 8190735360.0},
 };
 
 START_TEST(hf_published_config_counts_to_the_last_parameter)
@@ -23,10 +29,11 @@ START_TEST(hf_published_config_counts_to_the_last_parameter)
     char path[160];
     struct stc_model m;
     struct stc_diag diag = {{0}};
-    (void)snprintf(path, sizeof path, "tests/data/truth/hf_configs/%s.json", files[_i].file);
+    (void)snprintf(path, sizeof path, "tests/data/truth/hf_configs/%s.json",
+                   files[_i].file);
     ck_assert_msg(stc_import_hf_file(path, &m, &diag) == STC_OK, "%s", diag.text);
-    ck_assert_msg(stc_model_params(&m) == files[_i].params, "%s: %.0f, not %.0f", files[_i].file, stc_model_params(&m),
-                  files[_i].params);
+    ck_assert_msg(stc_model_params(&m) == files[_i].params, "%s: %.0f, not %.0f",
+                  files[_i].file, stc_model_params(&m), files[_i].params);
     ck_assert_str_eq(m.name, files[_i].file);
 }
 END_TEST
@@ -35,7 +42,8 @@ static enum stc_err import(const char *json, struct stc_model *m, struct stc_dia
 {
     struct stc_arena a = STC_ARENA_INIT;
     const struct stc_node *root;
-    enum stc_err err = stc_doc_parse_json(&a, "config.json", json, strlen(json), &root, diag);
+    enum stc_err err =
+        stc_doc_parse_json(&a, "config.json", json, strlen(json), &root, diag);
     if (!err) {
         err = stc_import_hf(root, "x", m, diag);
     }
@@ -55,9 +63,12 @@ START_TEST(hf_architecture_counts_as_published)
 {
     struct stc_model m;
     struct stc_diag diag = {{0}};
-    ck_assert_msg(import(models[_i].json, &m, &diag) == STC_OK, "%s: %s", models[_i].json, diag.text);
-    ck_assert_msg(stc_model_params(&m) == models[_i].params, "%.60s: %.0f, not %.0f (%+.0f)", models[_i].json,
-                  stc_model_params(&m), models[_i].params, stc_model_params(&m) - models[_i].params);
+    ck_assert_msg(import(models[_i].json, &m, &diag) == STC_OK, "%s: %s",
+                  models[_i].json, diag.text);
+    ck_assert_msg(stc_model_params(&m) == models[_i].params,
+                  "%.60s: %.0f, not %.0f (%+.0f)", models[_i].json,
+                  stc_model_params(&m), models[_i].params,
+                  stc_model_params(&m) - models[_i].params);
 }
 END_TEST
 
@@ -65,13 +76,22 @@ START_TEST(hf_unknown_architecture_is_an_error_with_near_names)
 {
     struct stc_model m;
     struct stc_diag diag = {{0}};
-    ck_assert_int_eq(import("{\"model_type\": \"lama\", \"hidden_size\": 8}", &m, &diag), STC_ERR_UNKNOWN);
+    ck_assert_int_eq(
+        import("{\"model_type\": \"lama\", \"hidden_size\": 8}", &m, &diag),
+        STC_ERR_UNKNOWN);
     ck_assert_ptr_nonnull(strstr(diag.text, "llama"));
     ck_assert_int_eq(import("{\"hidden_size\": 8}", &m, &diag), STC_ERR_PARSE);
-    ck_assert_int_eq(import("{\"model_type\": \"llama\", \"hidden_size\": 8, \"hidden_act\": \"silu\"}", &m, &diag),
-                     STC_ERR_RANGE);
-    ck_assert_int_eq(import("{\"model_type\": \"llama\", \"hidden_act\": \"sine\"}", &m, &diag), STC_ERR_UNKNOWN);
-    ck_assert_int_eq(import("{\"model_type\": \"llama\", \"hidden_size\": \"big\"}", &m, &diag), STC_ERR_PARSE);
+    ck_assert_int_eq(
+        import(
+            "{\"model_type\": \"llama\", \"hidden_size\": 8, \"hidden_act\": \"silu\"}",
+            &m, &diag),
+        STC_ERR_RANGE);
+    ck_assert_int_eq(
+        import("{\"model_type\": \"llama\", \"hidden_act\": \"sine\"}", &m, &diag),
+        STC_ERR_UNKNOWN);
+    ck_assert_int_eq(
+        import("{\"model_type\": \"llama\", \"hidden_size\": \"big\"}", &m, &diag),
+        STC_ERR_PARSE);
     ck_assert_int_eq(stc_import_hf_file("tests/data/none.json", &m, &diag), STC_ERR_IO);
 }
 END_TEST
@@ -88,8 +108,10 @@ START_TEST(hf_text_part_of_a_seeing_model_is_found)
 {
     struct stc_model m;
     struct stc_diag diag = {{0}};
-    ck_assert_int_eq(import("{\"model_type\": \"sees\", \"text_config\": {\"model_type\": \"llama\", \"hidden_size\": 64,"
-                            "\"intermediate_size\": 128, \"num_hidden_layers\": 2, \"num_attention_heads\": 4,"
+    ck_assert_int_eq(import("{\"model_type\": \"sees\", \"text_config\": "
+                            "{\"model_type\": \"llama\", \"hidden_size\": 64,"
+                            "\"intermediate_size\": 128, \"num_hidden_layers\": 2, "
+                            "\"num_attention_heads\": 4,"
                             "\"hidden_act\": \"silu\", \"vocab_size\": 100}}",
                             &m, &diag),
                      STC_OK);
@@ -101,8 +123,10 @@ static Suite *hf_suite(void)
 {
     Suite *s = suite_create("hf");
     TCase *t = tcase_create("hf");
-    tcase_add_loop_test(t, hf_published_config_counts_to_the_last_parameter, 0, (int)(sizeof files / sizeof files[0]));
-    tcase_add_loop_test(t, hf_architecture_counts_as_published, 0, (int)(sizeof models / sizeof models[0]));
+    tcase_add_loop_test(t, hf_published_config_counts_to_the_last_parameter, 0,
+                        (int)(sizeof files / sizeof files[0]));
+    tcase_add_loop_test(t, hf_architecture_counts_as_published, 0,
+                        (int)(sizeof models / sizeof models[0]));
     tcase_add_test(t, hf_unknown_architecture_is_an_error_with_near_names);
     tcase_add_test(t, hf_knows_more_than_thirty_architectures);
     tcase_add_test(t, hf_text_part_of_a_seeing_model_is_found);

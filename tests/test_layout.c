@@ -6,8 +6,16 @@
 
 static struct stc_layout plain(int32_t tp, int32_t cp, int32_t dp, int32_t pp)
 {
-    return (struct stc_layout){.tp = tp, .cp = cp, .dp = dp, .pp = pp, .vp = 1, .ep = 1, .etp = 1, .micro_batch = 1,
-                               .n_micro = 1, .recompute_layers = -1};
+    return (struct stc_layout){.tp = tp,
+                               .cp = cp,
+                               .dp = dp,
+                               .pp = pp,
+                               .vp = 1,
+                               .ep = 1,
+                               .etp = 1,
+                               .micro_batch = 1,
+                               .n_micro = 1,
+                               .recompute_layers = -1};
 }
 
 static int32_t pick(struct stc_rng *r, const int32_t *from, int n)
@@ -21,7 +29,8 @@ START_TEST(layout_axes_partition_the_ranks)
     struct stc_rng r;
     stc_rng_seed(&r, 20240501, "layouts");
     for (int k = 0; k < 200; k++) {
-        struct stc_layout l = plain(pick(&r, sizes, 5), pick(&r, sizes, 3), pick(&r, sizes, 5), pick(&r, sizes, 4));
+        struct stc_layout l = plain(pick(&r, sizes, 5), pick(&r, sizes, 3),
+                                    pick(&r, sizes, 5), pick(&r, sizes, 4));
         int32_t inner = l.tp * l.cp * l.dp;
         do {
             l.ep = 1 + (int32_t)stc_rng_below(&r, 6);
@@ -29,9 +38,11 @@ START_TEST(layout_axes_partition_the_ranks)
         } while (inner % (l.ep * l.etp) != 0);
         do {
             l.shard_group = (int32_t)stc_rng_below(&r, 5);
-        } while (l.shard_group > 0 && l.shard_group != l.dp && l.dp * l.cp % l.shard_group != 0);
-        ck_assert_msg(stc_layout_sane(&l), "tp %d cp %d dp %d pp %d ep %d etp %d shard %d", l.tp, l.cp, l.dp, l.pp,
-                      l.ep, l.etp, l.shard_group);
+        } while (l.shard_group > 0 && l.shard_group != l.dp &&
+                 l.dp * l.cp % l.shard_group != 0);
+        ck_assert_msg(stc_layout_sane(&l),
+                      "tp %d cp %d dp %d pp %d ep %d etp %d shard %d", l.tp, l.cp, l.dp,
+                      l.pp, l.ep, l.etp, l.shard_group);
     }
 }
 END_TEST
@@ -48,7 +59,8 @@ START_TEST(layout_numbers_ranks_as_megatron_does)
         c = stc_layout_coord(&l, r);
         ck_assert_int_eq(stc_layout_rank(&l, &c), r);
     }
-    struct stc_group g = stc_layout_group(&l, STC_AXIS_DP, 13); /* strides over tp: 9 11 13 15 */
+    struct stc_group g =
+        stc_layout_group(&l, STC_AXIS_DP, 13); /* strides over tp: 9 11 13 15 */
     ck_assert_int_eq(stc_group_member(&g, 0), 9);
     ck_assert_int_eq(g.stride, 2);
     ck_assert_int_eq(stc_group_index(&g, 13), 2);
@@ -80,7 +92,13 @@ static const struct {
     int32_t want[8]; /* of the first virtual stages; -2 ends */
 } cuts[] = {
     {"even", 12, 4, 1, 0, 0, {3, 3, 3, 3, -2}},
-    {"zero bubble: one layer less at the ends", 22, 8, 1, -1, -1, {2, 3, 3, 3, 3, 3, 3, 2}},
+    {"zero bubble: one layer less at the ends",
+     22,
+     8,
+     1,
+     -1,
+     -1,
+     {2, 3, 3, 3, 3, 3, 3, 2}},
     {"the same, one layer a chunk", 22, 8, 3, -1, -1, {0, 1, 1, 1, 1, 1, 1, 1}},
     {"a remainder goes to the middle", 70, 12, 1, 0, 0, {5, 6, 6, 6, 6, 6, 6, 6}},
     {"two stages: the first takes the odd one", 3, 2, 1, 0, 0, {2, 1, -2}},
@@ -100,7 +118,8 @@ START_TEST(layout_cuts_layers)
     }
     ck_assert_int_eq(sum, cuts[_i].layers);
     for (int v = 0; v < 8 && cuts[_i].want[v] != -2; v++) {
-        ck_assert_msg(stc_layout_layers(&l, cuts[_i].layers, v) == cuts[_i].want[v], "%s: stage %d", cuts[_i].what, v);
+        ck_assert_msg(stc_layout_layers(&l, cuts[_i].layers, v) == cuts[_i].want[v],
+                      "%s: stage %d", cuts[_i].what, v);
     }
 }
 END_TEST

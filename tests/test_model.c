@@ -35,8 +35,8 @@ static const struct {
 START_TEST(model_counts_to_the_last_parameter)
 {
     struct stc_model m = find(totals[_i].name);
-    ck_assert_msg(stc_model_params(&m) == totals[_i].params, "%s: %.0f, not %.0f (%s)", m.name, stc_model_params(&m),
-                  totals[_i].params, totals[_i].source);
+    ck_assert_msg(stc_model_params(&m) == totals[_i].params, "%s: %.0f, not %.0f (%s)",
+                  m.name, stc_model_params(&m), totals[_i].params, totals[_i].source);
 }
 END_TEST
 
@@ -44,7 +44,8 @@ END_TEST
  * norm's 2h. */
 START_TEST(model_params_are_narayanan_eq_2)
 {
-    static const char *const names[] = {"gpt-1.7b", "gpt-18b", "gpt-145b", "gpt-1t", "gpt-course-124m"};
+    static const char *const names[] = {"gpt-1.7b", "gpt-18b", "gpt-145b", "gpt-1t",
+                                        "gpt-course-124m"};
     for (int i = 0; i < 5; i++) {
         struct stc_model m = find(names[i]);
         double l = m.n_layers, h = m.hidden, v = m.vocab, s = m.max_positions;
@@ -62,27 +63,35 @@ START_TEST(model_flop_is_narayanan_eq_3)
     double tokens = 2304.0 * 2048, l = m.n_layers, h = m.hidden, s = 2048;
     double logits = 6.0 * tokens * h * m.vocab;
     double layers = stc_model_flop(&m, STC_FLOP_MODEL, tokens, s) - logits;
-    ck_assert_double_eq_tol(layers, 72.0 * tokens * l * h * h * (1 + s / (6 * h)), layers * 1e-12);
-    ck_assert_double_eq_tol(stc_model_flop(&m, STC_FLOP_MEGATRON, tokens, s), layers * 4 / 3 + logits, layers * 1e-12);
+    ck_assert_double_eq_tol(layers, 72.0 * tokens * l * h * h * (1 + s / (6 * h)),
+                            layers * 1e-12);
+    ck_assert_double_eq_tol(stc_model_flop(&m, STC_FLOP_MEGATRON, tokens, s),
+                            layers * 4 / 3 + logits, layers * 1e-12);
     /* the course's worked example: 40 layers of 6144, seq 1024, 512 samples, no recompute: see COURSE formulas */
-    ck_assert_double_eq_tol(stc_model_flop(&m, STC_FLOP_6N, tokens, s), 6 * tokens * stc_model_params(&m), 1);
+    ck_assert_double_eq_tol(stc_model_flop(&m, STC_FLOP_6N, tokens, s),
+                            6 * tokens * stc_model_params(&m), 1);
 }
 END_TEST
 
 START_TEST(model_causal_convention_halves_attention)
 {
     struct stc_model m = find("llama-3-8b");
-    double full = stc_model_flop(&m, STC_FLOP_MODEL, 1e6, 8192), half = stc_model_flop(&m, STC_FLOP_MODEL_CAUSAL, 1e6, 8192);
-    double attention = 6.0 * 1e6 * 32 * 2 * 8192 * 4096; /* scores and context of 32 layers */
+    double full = stc_model_flop(&m, STC_FLOP_MODEL, 1e6, 8192),
+           half = stc_model_flop(&m, STC_FLOP_MODEL_CAUSAL, 1e6, 8192);
+    double attention =
+        6.0 * 1e6 * 32 * 2 * 8192 * 4096; /* scores and context of 32 layers */
     ck_assert_double_eq_tol(full - half, attention / 2, full * 1e-12);
 }
 END_TEST
 
 START_TEST(model_active_parameters_are_the_publishers)
 {
-    struct stc_model v3 = find("deepseek-v3"), mixtral = find("mixtral-8x7b"), qwen = find("qwen3-235b-a22b");
-    ck_assert_double_eq_tol(stc_model_params_active(&v3), 37e9, 1e9);       /* 2412.19437: 37B */
-    ck_assert_double_eq_tol(stc_model_params_active(&mixtral), 12.9e9, 1e8); /* 2401.04088: 13B */
+    struct stc_model v3 = find("deepseek-v3"), mixtral = find("mixtral-8x7b"),
+                     qwen = find("qwen3-235b-a22b");
+    ck_assert_double_eq_tol(stc_model_params_active(&v3), 37e9,
+                            1e9); /* 2412.19437: 37B */
+    ck_assert_double_eq_tol(stc_model_params_active(&mixtral), 12.9e9,
+                            1e8); /* 2401.04088: 13B */
     ck_assert_double_eq_tol(stc_model_params_active(&qwen), 22e9, 5e8);
 }
 END_TEST
@@ -93,7 +102,8 @@ START_TEST(model_mtp_is_counted_apart)
     ck_assert_double_eq(stc_model_params(&with), stc_model_params(&without));
     /* published: 14B with its own copies of embedding and head, 2 x 0.93B */
     ck_assert_double_eq_tol(stc_model_mtp_params(&with), 11.6e9, 3e8);
-    ck_assert_double_gt(stc_model_flop(&with, STC_FLOP_MODEL, 1e6, 4096), stc_model_flop(&without, STC_FLOP_MODEL, 1e6, 4096));
+    ck_assert_double_gt(stc_model_flop(&with, STC_FLOP_MODEL, 1e6, 4096),
+                        stc_model_flop(&without, STC_FLOP_MODEL, 1e6, 4096));
 }
 END_TEST
 
@@ -129,7 +139,9 @@ END_TEST
 
 static const struct {
     const char *file, *column;
-} tables[] = {{"training.csv", "model"}, {"serving.csv", "model_path"}, {"inference.csv", "model"}};
+} tables[] = {{"training.csv", "model"},
+              {"serving.csv", "model_path"},
+              {"inference.csv", "model"}};
 
 START_TEST(model_every_name_of_the_tables_is_found)
 {
@@ -171,7 +183,8 @@ static Suite *model_suite(void)
     Suite *s = suite_create("model");
     TCase *t = tcase_create("model");
     tcase_set_timeout(t, 30);
-    tcase_add_loop_test(t, model_counts_to_the_last_parameter, 0, (int)(sizeof totals / sizeof totals[0]));
+    tcase_add_loop_test(t, model_counts_to_the_last_parameter, 0,
+                        (int)(sizeof totals / sizeof totals[0]));
     tcase_add_test(t, model_params_are_narayanan_eq_2);
     tcase_add_test(t, model_flop_is_narayanan_eq_3);
     tcase_add_test(t, model_causal_convention_halves_attention);

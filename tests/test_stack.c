@@ -12,12 +12,20 @@ START_TEST(stack_every_entry_loads_and_makes_sense)
         struct stc_stack s;
         struct stc_diag diag = {{0}};
         ck_assert_msg(stc_stack_find(name, &s, &diag) == STC_OK, "%s", diag.text);
-        ck_assert_msg(s.framework[0] && s.year_from >= 2018 && s.year_to >= s.year_from, "%s", name);
-        double bytes = s.param_bytes + s.grad_bytes + s.main_param_bytes + s.optim_state_bytes;
-        ck_assert_msg(bytes >= 14 && bytes <= 22, "%s: %g bytes a parameter", name, bytes);
-        ck_assert_msg(s.bucket_bytes > 0 && s.logits_bytes >= 2 && s.vocab_pad_multiple >= 1, "%s", name);
-        ck_assert_msg(s.host_s_per_launch > 1e-7 && s.host_s_per_launch < 1e-4, "%s", name);
-        ck_assert_msg(s.framework_bytes >= 0 && s.allocator_slack_frac < 0.5 && s.context_bytes > 1e8, "%s", name);
+        ck_assert_msg(s.framework[0] && s.year_from >= 2018 && s.year_to >= s.year_from,
+                      "%s", name);
+        double bytes =
+            s.param_bytes + s.grad_bytes + s.main_param_bytes + s.optim_state_bytes;
+        ck_assert_msg(bytes >= 14 && bytes <= 22, "%s: %g bytes a parameter", name,
+                      bytes);
+        ck_assert_msg(s.bucket_bytes > 0 && s.logits_bytes >= 2 &&
+                          s.vocab_pad_multiple >= 1,
+                      "%s", name);
+        ck_assert_msg(s.host_s_per_launch > 1e-7 && s.host_s_per_launch < 1e-4, "%s",
+                      name);
+        ck_assert_msg(s.framework_bytes >= 0 && s.allocator_slack_frac < 0.5 &&
+                          s.context_bytes > 1e8,
+                      "%s", name);
         ck_assert_msg(s.nccl_version[0], "%s", name);
     }
     ck_assert_int_eq(n, stc_stack_catalogue_n());
@@ -36,8 +44,11 @@ START_TEST(stack_every_framework_of_the_table_has_one_of_its_time)
     while (stc_csv_next(&c, &got, &diag) == STC_OK && got) {
         struct stc_stack s;
         int y = atoi(stc_csv_text(&c, year));
-        ck_assert_msg(stc_stack_for(stc_csv_text(&c, framework), y, &s, &diag) == STC_OK, "%s", diag.text);
-        ck_assert_msg(y >= s.year_from && y <= s.year_to, "%s of %d got %s", stc_csv_text(&c, framework), y, s.name);
+        ck_assert_msg(stc_stack_for(stc_csv_text(&c, framework), y, &s, &diag) ==
+                          STC_OK,
+                      "%s", diag.text);
+        ck_assert_msg(y >= s.year_from && y <= s.year_to, "%s of %d got %s",
+                      stc_csv_text(&c, framework), y, s.name);
         rows++;
     }
     stc_csv_close(&c);
@@ -52,7 +63,8 @@ START_TEST(stack_of_a_year_between_is_the_nearest)
     ck_assert_str_eq(s.name, "megatron-lm-2020");
     ck_assert_int_eq(stc_stack_for("Megatron-LM", 2030, &s, NULL), STC_OK);
     ck_assert_str_eq(s.name, "megatron-lm-2024");
-    ck_assert_int_eq(stc_stack_for("megatron-lm-2022", 0, &s, NULL), STC_OK); /* a name will do */
+    ck_assert_int_eq(stc_stack_for("megatron-lm-2022", 0, &s, NULL),
+                     STC_OK); /* a name will do */
     ck_assert_str_eq(s.name, "megatron-lm-2022");
 }
 END_TEST
