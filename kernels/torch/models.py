@@ -187,10 +187,12 @@ class Model(nn.Module):
         self.norm = nn.LayerNorm(s.hidden) if s.family == "gpt" else RmsNorm(s.hidden)
         self.logits = nn.Linear(s.hidden, s.vocab, bias=False)
         if s.family == "llama":
-            angle = torch.arange(seq_len)[:, None] * 500000.0 ** (
-                -torch.arange(0, s.head_dim, 2) / s.head_dim)
-            self.register_buffer("cs", angle.cos(), persistent=False)
-            self.register_buffer("sn", angle.sin(), persistent=False)
+            place = torch.arange(seq_len, dtype=torch.float32)[:, None]
+            pair = torch.arange(0, s.head_dim, 2, dtype=torch.float32)
+            angle = place * 500000.0 ** (-pair / s.head_dim)
+            dtype = torch.get_default_dtype()  # found in fp32, kept as the weights are
+            self.register_buffer("cs", angle.cos().to(dtype), persistent=False)
+            self.register_buffer("sn", angle.sin().to(dtype), persistent=False)
         for p in self.parameters():
             if p.dim() > 1:
                 nn.init.normal_(p, std=0.02 / math.sqrt(2 * s.layers) if p.shape[0] == s.hidden else 0.02)
