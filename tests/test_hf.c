@@ -4,6 +4,8 @@
 
 #include "tests/testing.h"
 
+#include <stdio.h>
+
 /* Files of tests/data/truth/hf_configs. DeepSeek-V3 and R1 are published as
  * 671B main model + 14B multi-token prediction; the main model is counted. */
 static const struct {
