@@ -12,14 +12,21 @@ static void table(const char *title, const struct stc_vsum *sums, int n,
     struct stc_fmt f, g, h;
     if (n == 0) return;
     stc_fmt_section(out, title);
-    stc_text_printf(out, "%-42s %-20s %4s %4s %8s %8s  %s\n", "source",
-                    sums[0].mem_kind ? "kind" : "", "rows", "none", "error", "bias",
-                    "worst");
+    int layers = !isnan(sums[0].plain); /* a cost query: what physics alone says */
+    stc_text_printf(out, "%-42s %-20s %4s %4s %8s %8s  %s\n",
+                    layers ? "group" : "source",
+                    sums[0].mem_kind ? "kind"
+                    : layers         ? "without residual"
+                                     : "",
+                    "rows", "none", "error", "bias", "worst");
     for (int i = 0; i < n; i++) {
         const struct stc_vsum *s = &sums[i];
+        struct stc_fmt p;
+        const char *second = s->mem_kind       ? s->mem_kind
+                             : isnan(s->plain) ? ""
+                                               : stc_fmt_pct(&p, s->plain);
         stc_text_printf(out, "%-42.42s %-20s %4d %4d %8s %8s  %s %s\n", s->source,
-                        s->mem_kind ? s->mem_kind : "", s->n, s->n_missing,
-                        stc_fmt_pct(&f, s->mape),
+                        second, s->n, s->n_missing, stc_fmt_pct(&f, s->mape),
                         s->n > s->n_missing ? stc_fmt_signed_pct(&g, s->bias) : "-",
                         s->worst_id,
                         s->worst_id[0] ? stc_fmt_signed_pct(&h, s->worst) : "-");
@@ -57,14 +64,14 @@ void stc_report_validate(const struct stc_vreport *r, struct stc_text *out)
 {
     struct stc_fmt f;
     stc_text_printf(out,
-                    "%d rows of measured %s runs; error: mean absolute percentage, a "
+                    "%d measured rows (%s); error: mean absolute percentage, a "
                     "row without a forecast counts 100 %%\n",
                     r->n_rows, r->kind);
-    table("Step time", r->time, r->n_time, out);
+    table(r->title, r->time, r->n_time, out);
     table("Peak memory", r->mem_kinds, r->n_mem_kinds, out);
     stc_fmt_section(out, "Score");
-    score("step time", r->time_score, r->n_time, r->n_time_forecast, r->n_time_rows,
-          r->time, out);
+    score(r->is_query ? "forecast" : "step time", r->time_score, r->n_time,
+          r->n_time_forecast, r->n_time_rows, r->time, out);
     score("memory", r->mem_score, r->n_mem, r->n_mem_forecast, r->n_mem_rows, r->mem,
           out);
     if (r->n_time_forecast)
@@ -122,6 +129,8 @@ static json_t *sums_json(const struct stc_vsum *s, int n)
         stc_json_put(j, "rows", json_integer(s[i].n));
         stc_json_put(j, "without_forecast", json_integer(s[i].n_missing));
         stc_json_put(j, "mape", stc_json_num(s[i].mape));
+        if (!isnan(s[i].plain))
+            stc_json_put(j, "mape_without_residual", stc_json_num(s[i].plain));
         stc_json_put(j, "bias", stc_json_num(s[i].bias));
         stc_json_put(j, "worst_id", json_string(s[i].worst_id));
         stc_json_put(j, "worst", stc_json_num(s[i].worst));

@@ -70,11 +70,12 @@ enum stc_err stc_validate_emit_yaml(struct stc *sim, const char *csv_path,
                                     const char *id, struct stc_out *out,
                                     struct stc_diag *diag)
 {
-    struct stc_scenario s;
     struct stc_text t;
     (void)sim;
-    enum stc_err err = stc_validate_emit(csv_path, id, &s, diag);
-    if (err != STC_OK) return err;
     stc_text_init(&t, 0);
-    return stc_api_out(&t, stc_scenario_write(&s, &t), out, diag);
+    enum stc_err err = stc_validate_emit_text(csv_path, id, &t, diag);
+    if (err == STC_OK || stc_text_err(&t) != STC_OK)
+        return stc_api_out(&t, err, out, diag);
+    stc_text_free(&t);
+    return err;
 }

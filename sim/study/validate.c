@@ -16,7 +16,7 @@ enum { COLS_MAX = 128 };
 
 /* A row of the file on its way to a forecast. */
 struct input {
-    const char *cell[COLS_MAX]; /* by column of the kind: all that a forecast may see */
+    const char **cell; /* by column of the kind: all that a forecast may see */
     const char *mem_kind;
     struct stc_vrow *row;
 };
@@ -53,6 +53,28 @@ static enum stc_err make_scenario(const struct stc_vkind *kind, const char *cons
     return STC_OK;
 }
 
+static enum stc_err make_query(const struct stc_vkind *kind, const char *const *cell,
+                               struct stc_query *q, struct stc_diag *diag)
+{
+    struct stc_vctx c = {.kind = kind, .cell = cell};
+    char text[256];
+    enum stc_err err = STC_OK;
+    stc_query_init(q, kind->query);
+    for (int i = 0; kind->fixed && kind->fixed[i].key && err == STC_OK; i++)
+        err = stc_query_set(q, kind->fixed[i].key, kind->fixed[i].value, diag);
+    for (int i = 0; i < kind->n_cols && err == STC_OK; i++) {
+        const struct stc_vcol *col = &kind->cols[i];
+        if (!cell[i][0] && !col->when_empty) continue;
+        if (col->conv == STC_VCONV_FN) {
+            if (col->qfn) err = col->qfn(&c, cell[i], q, diag);
+            continue;
+        }
+        snprintf(text, sizeof text, "%s%s", cell[i], col->suffix ? col->suffix : "");
+        err = stc_query_set(q, col->key, text, diag);
+    }
+    return err;
+}
+
 /* ==== reading ==== */
 
 static const struct stc_vkind *find_kind(const struct stc_csv *csv)
@@ -74,7 +96,9 @@ static enum stc_err need_kind(const struct stc_csv *csv, const struct stc_vkind 
     return stc_fail(
         diag, STC_ERR_PARSE,
         "%s:1: no known kind of table; one with the columns gpu, gpus, layers, hidden, "
-        "framework and global_batch (training runs) would be right",
+        "framework and global_batch (training runs), or gpu, dtype, m, n, k and "
+        "time_us "
+        "(products) would be right",
         csv->name);
 }
 
@@ -118,9 +142,10 @@ static enum stc_err read_cases(const struct stc_csv *csv, const struct stc_vkind
         row->cases[row->n_cases++] = (struct stc_vcase){.quantity = k->quantity,
                                                         .is_mem = k->is_mem,
                                                         .measured = v * k->scale,
-                                                        .predicted = NAN,
-                                                        .lo90 = NAN,
-                                                        .hi90 = NAN};
+                                                        .predicted = (double)NAN,
+                                                        .plain = (double)NAN,
+                                                        .lo90 = (double)NAN,
+                                                        .hi90 = (double)NAN};
     }
     return STC_OK;
 }
@@ -130,18 +155,37 @@ static const char *keep(struct stc_arena *a, const char *text)
     return text[0] ? stc_arena_strdup(a, text) : "";
 }
 
+/* Whose row it is: its source, else the cells that the kind groups by. */
+static const char *group_of(struct stc_arena *a, const struct stc_csv *csv,
+                            const struct stc_vkind *kind)
+{
+    char text[256] = "";
+    size_t n = 0;
+    if (!kind->group) {
+        const char *source = stc_csv_text(csv, stc_csv_col(csv, "source"));
+        return source[0] ? stc_arena_strdup(a, source) : "-";
+    }
+    for (int i = 0; kind->group[i] && n < sizeof text; i++) {
+        const char *cell = stc_csv_text(csv, stc_csv_col(csv, kind->group[i]));
+        int k = snprintf(text + n, sizeof text - n, "%s%s", n > 0 ? " " : "", cell);
+        n += k > 0 ? (size_t)k : 0;
+    }
+    return stc_arena_strdup(a, text);
+}
+
 static enum stc_err read_row(struct stc_arena *a, const struct stc_csv *csv,
                              const struct stc_vkind *kind, int number, struct input *in,
                              struct stc_vrow *row, struct stc_diag *diag)
 {
     const char *id = stc_csv_text(csv, stc_csv_col(csv, "id"));
-    const char *source = stc_csv_text(csv, stc_csv_col(csv, "source"));
     memset(row, 0, sizeof *row);
     in->row = row;
+    in->cell = STC_NEW_N(a, const char *, (size_t)kind->n_cols);
+    if (!in->cell) return stc_fail(diag, STC_ERR_NOMEM, "%s: out of memory", csv->name);
     row->line = csv->line;
     row->note = "";
     row->id = id[0] ? stc_arena_strdup(a, id) : stc_arena_printf(a, "%d", number);
-    row->source = source[0] ? stc_arena_strdup(a, source) : "-";
+    row->source = group_of(a, csv, kind);
     row->mem_kind = keep(a, stc_csv_text(csv, stc_csv_col(csv, "mem_kind")));
     if (!row->id || !row->source || !row->mem_kind)
         return stc_fail(diag, STC_ERR_NOMEM, "%s: out of memory", csv->name);
@@ -219,10 +263,42 @@ static void keep_parts(struct stc_vrow *row, const struct stc_result *r)
     row->mem = r->stages[r->peak_stage].mem;
 }
 
+static enum stc_err answer(const struct stc_vkind *kind, const struct stc_run_params *p,
+                           struct input *in, struct stc_diag *diag)
+{
+    const struct stc_hw *hw;
+    struct stc_query q;
+    struct stc_query_answer ans;
+    enum stc_err err = make_query(kind, in->cell, &q, diag);
+    if (err == STC_OK) err = stc_scenario_hw(&hw, diag);
+    if (err == STC_OK) err = stc_query_resolve(&q, hw, diag);
+    if (err != STC_OK) return err;
+    stc_query_time(&q, p, &ans);
+    for (int c = 0; c < in->row->n_cases; c++) {
+        struct stc_vcase *k = &in->row->cases[c];
+        const struct stc_vquantity *v = kind->quantities;
+        while (strcmp(v->quantity, k->quantity) != 0)
+            v++;
+        double lo = v->qget(&q, ans.lo90_s), hi = v->qget(&q, ans.hi90_s);
+        k->predicted = v->qget(&q, ans.seconds);
+        k->plain = v->qget(&q, ans.plain_s);
+        k->lo90 = fmin(lo, hi); /* a rate's ends change places */
+        k->hi90 = fmax(lo, hi);
+    }
+    return STC_OK;
+}
+
 static void forecast(const struct stc_vkind *kind, const struct stc_run_params *p,
                      struct input *in, struct stc_arena *a, char *note,
                      size_t note_size)
 {
+    if (kind->is_query) {
+        struct stc_diag why = {""};
+        enum stc_err e = answer(kind, p, in, &why);
+        if (e != STC_OK)
+            snprintf(note, note_size, "%s", why.text[0] ? why.text : stc_err_text(e));
+        return;
+    }
     struct stc_scenario s;
     struct stc_result r;
     struct stc_diag diag = {""};
@@ -302,7 +378,11 @@ static enum stc_err validate_csv(struct stc_arena *a, struct stc_csv *csv,
     enum stc_err err = read_table(a, csv, o, &t, diag);
     if (err == STC_OK) err = forecast_all(a, &t, p, o, diag);
     if (err != STC_OK) return err;
-    *out = (struct stc_vreport){.kind = t.kind->name, .n_rows = t.n, .rows = t.rows};
+    *out = (struct stc_vreport){.kind = t.kind->name,
+                                .title = t.kind->title,
+                                .is_query = t.kind->is_query,
+                                .n_rows = t.n,
+                                .rows = t.rows};
     return stc_validate_sum(a, out, diag);
 }
 
@@ -353,22 +433,38 @@ static enum stc_err put_published(const struct stc_vkind *kind,
     return stc_scenario_set(s, "published.source", row->source, diag);
 }
 
+static enum stc_err find_row(struct stc_arena *a, struct stc_csv *csv, const char *id,
+                             struct table *t, int *at, struct stc_diag *diag)
+{
+    struct stc_vopts all = {0};
+    enum stc_err err = read_table(a, csv, &all, t, diag);
+    *at = -1;
+    for (int i = 0; err == STC_OK && i < t->n; i++)
+        if (strcmp(t->rows[i].id, id) == 0) *at = i;
+    if (err == STC_OK && *at < 0)
+        err = stc_fail(diag, STC_ERR_UNKNOWN, "%s: no row %s", csv->name, id);
+    return err;
+}
+
 static enum stc_err emit_csv(struct stc_csv *csv, const char *id,
-                             struct stc_scenario *out, struct stc_diag *diag)
+                             struct stc_scenario *out, struct stc_query *query,
+                             int *is_query, struct stc_diag *diag)
 {
     struct stc_arena a = STC_ARENA_INIT;
-    struct stc_vopts all = {0};
     struct table t = {0};
     struct stc_scenario s;
-    enum stc_err err = read_table(&a, csv, &all, &t, diag);
-    int at = -1;
-    for (int i = 0; err == STC_OK && i < t.n; i++)
-        if (strcmp(t.rows[i].id, id) == 0) at = i;
-    if (err == STC_OK && at < 0)
-        err = stc_fail(diag, STC_ERR_UNKNOWN, "%s: no row %s", csv->name, id);
-    if (err == STC_OK) err = make_scenario(t.kind, t.inputs[at].cell, &s, diag);
-    if (err == STC_OK) err = put_published(t.kind, &t.rows[at], &s, diag);
-    if (err == STC_OK) *out = s;
+    int at;
+    enum stc_err err = find_row(&a, csv, id, &t, &at, diag);
+    *is_query = err == STC_OK && t.kind->is_query;
+    if (*is_query) {
+        err = query ? make_query(t.kind, t.inputs[at].cell, query, diag)
+                    : stc_fail(diag, STC_ERR_UNKNOWN,
+                               "%s: a row of this table is no scenario", csv->name);
+    } else {
+        if (err == STC_OK) err = make_scenario(t.kind, t.inputs[at].cell, &s, diag);
+        if (err == STC_OK) err = put_published(t.kind, &t.rows[at], &s, diag);
+        if (err == STC_OK) *out = s;
+    }
     stc_arena_free(&a);
     return err;
 }
@@ -377,11 +473,30 @@ enum stc_err stc_validate_emit(const char *path, const char *id,
                                struct stc_scenario *out, struct stc_diag *diag)
 {
     struct stc_csv csv;
+    int is_query;
     enum stc_err err = stc_csv_open(&csv, path, diag);
     if (err != STC_OK) return err;
-    err = emit_csv(&csv, id, out, diag);
+    err = emit_csv(&csv, id, out, NULL, &is_query, diag);
     stc_csv_close(&csv);
     return err;
+}
+
+enum stc_err stc_validate_emit_text(const char *path, const char *id,
+                                    struct stc_text *out, struct stc_diag *diag)
+{
+    struct stc_csv csv;
+    struct stc_scenario s;
+    struct stc_query q;
+    int is_query = 0;
+    enum stc_err err = stc_csv_open(&csv, path, diag);
+    if (err != STC_OK) return err;
+    err = emit_csv(&csv, id, &s, &q, &is_query, diag);
+    stc_csv_close(&csv);
+    if (err != STC_OK) return err;
+    if (!is_query) return stc_scenario_write(&s, out);
+    stc_query_write(&q, out);
+    stc_text_put(out, "\n");
+    return STC_OK;
 }
 
 enum stc_err stc_validate_write_rows(const struct stc_vreport *r, FILE *f)

@@ -7,6 +7,11 @@
  * missing cell means. A row's cells go through stc_scenario_set, so that the
  * scenario that --emit prints is the scenario that was simulated.
  *
+ * QUERY KINDS. A row of a micro table is a question to the cost model instead
+ * (sim/study/query.h): its cells go through stc_query_set, the line that --emit
+ * prints is what `explain op` answers. Such tables have no `source` column; a
+ * group is what the kind names (GPU, number format, ...).
+ *
  * What may not be read (id, source, ref, notes, everything measured) is in no
  * column table; the forecast gets nothing but the scenario made from those
  * tables, so it cannot. A test blanks these columns and wants equal forecasts.
@@ -27,6 +32,7 @@
 #include "sim/base/text.h"
 #include "sim/run/result.h"
 #include "sim/run/step.h"
+#include "sim/study/query.h"
 #include <stdio.h>
 
 enum { STC_VQ_MAX = 2 }; /* quantities that one row can measure */
@@ -37,6 +43,7 @@ struct stc_vcase {
     int is_mem;
     double measured, predicted; /* predicted NaN: none, the row's note says why */
     double lo90, hi90;          /* NaN: not known */
+    double plain; /* physics × efficiency alone; NaN for scenario kinds */
 };
 
 struct stc_vrow {
@@ -59,10 +66,13 @@ struct stc_vsum {
     double mape, bias; /* bias: mean of (ours - measured) / measured over forecasts */
     const char *worst_id;
     double worst; /* its signed error */
+    double plain; /* error of physics × efficiency alone; NaN: not told apart */
 };
 
 struct stc_vreport {
     const char *kind;
+    const char *title; /* of the first quantity: "Step time" */
+    int is_query;      /* rows were questions to the cost model */
     int n_rows;
     struct stc_vrow *rows;
     int n_time, n_mem; /* sums */
@@ -102,6 +112,11 @@ STC_MUST_USE enum stc_err stc_validate_emit(const char *path, const char *id,
                                             struct stc_scenario *out,
                                             struct stc_diag *diag);
 
+/* The same as text: YAML, or for a query kind the words after `explain op`. */
+STC_MUST_USE enum stc_err stc_validate_emit_text(const char *path, const char *id,
+                                                 struct stc_text *out,
+                                                 struct stc_diag *diag);
+
 /* id,quantity,measured,predicted,lo90,hi90,note: one line for every quantity of every row. */
 STC_MUST_USE enum stc_err stc_validate_write_rows(const struct stc_vreport *r, FILE *f);
 
@@ -126,6 +141,8 @@ struct stc_vcol {
     enum stc_err (*fn)(const struct stc_vctx *c, const char *cell,
                        struct stc_scenario *s, struct stc_diag *diag);
     int when_empty; /* 1: fn also runs for an empty cell (the rule of a missing cell) */
+    enum stc_err (*qfn)(const struct stc_vctx *c, const char *cell, struct stc_query *q,
+                        struct stc_diag *diag); /* of query kinds, instead of fn */
 };
 
 struct stc_vquantity {
@@ -137,11 +154,24 @@ struct stc_vquantity {
     /* Value and 90 % interval; NaN where there is none. */
     void (*get)(const struct stc_result *r, int mem_kind, double *value, double *lo90,
                 double *hi90);
+    /* Of query kinds: seconds (or an end of the interval) as the quantity. */
+    double (*qget)(const struct stc_query *q, double seconds);
+};
+
+/* A key of a query that the whole table shares. */
+struct stc_vfixed {
+    const char *key, *value;
 };
 
 struct stc_vkind {
     const char *name;
-    const char *const *signature; /* columns that must be there; ends with NULL */
+    const char *title; /* of the first quantity */
+    int is_query;      /* 1: rows are questions to the cost model */
+    enum stc_qkind query;
+    const struct stc_vfixed *fixed; /* of queries; ends with a NULL key; may be NULL */
+    const char *const *group;       /* columns that name a row's group where there is
+                                      * no source; ends with NULL; may be NULL */
+    const char *const *signature;   /* columns that must be there; ends with NULL */
     const struct stc_vcol *cols;
     int n_cols;
     const struct stc_vquantity *quantities;

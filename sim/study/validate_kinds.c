@@ -4,7 +4,7 @@
  * To add a kind: a table of columns, a table of quantities, a row in stc_vkinds.
  * A column that is not in the table does not exist for the forecast.
  */
-#include "sim/study/validate.h"
+#include "sim/study/validate_kinds.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -217,7 +217,7 @@ static void get_mem(const struct stc_result *r, int mem_kind, double *value,
                     double *lo90, double *hi90)
 {
     *value = r->peak_bytes[mem_kind];
-    *lo90 = *hi90 = NAN;
+    *lo90 = *hi90 = (double)NAN;
 }
 
 /* clang-format off */
@@ -233,10 +233,21 @@ static const struct stc_vquantity training_quantities[] = {
 static const char *const training_signature[] = {
     "gpu", "gpus", "layers", "hidden", "framework", "global_batch", NULL};
 static const struct stc_vkind training = {.name = "training",
+                                          .title = "Step time",
                                           .signature = training_signature,
                                           .cols = training_cols,
                                           .n_cols = N_OF(training_cols),
                                           .quantities = training_quantities,
                                           .n_quantities = N_OF(training_quantities)};
 
-const struct stc_vkind *const stc_vkinds[] = {&training, NULL};
+/* The first whose signature fits: the narrower before the wider. */
+const struct stc_vkind *const stc_vkinds[] = {&training,
+                                              &stc_vkind_gemm_torch,
+                                              &stc_vkind_gemm,
+                                              &stc_vkind_attention_prefill,
+                                              &stc_vkind_attention_decode,
+                                              &stc_vkind_attention_train,
+                                              &stc_vkind_moe,
+                                              &stc_vkind_collectives,
+                                              &stc_vkind_memory,
+                                              NULL};

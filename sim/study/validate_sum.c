@@ -24,11 +24,13 @@ static void add_case(struct stc_vsum *s, const char *id, const struct stc_vcase 
     if (isnan(c->predicted)) {
         s->n_missing++;
         s->mape += 1; /* a skipped row counts 100 % */
+        s->plain += 1;
         return;
     }
     double e = (c->predicted - c->measured) / c->measured;
     s->mape += fabs(e);
     s->bias += e;
+    s->plain += fabs(c->plain - c->measured) / c->measured; /* NaN stays NaN */
     if (fabs(e) > fabs(s->worst)) {
         s->worst = e;
         s->worst_id = id;
@@ -41,6 +43,7 @@ static double finish(struct stc_vsum *sums, int n)
     for (int i = 0; i < n; i++) {
         int have = sums[i].n - sums[i].n_missing;
         sums[i].mape /= sums[i].n;
+        sums[i].plain /= sums[i].n;
         if (have > 0) sums[i].bias /= have;
         score += sums[i].mape;
     }
@@ -82,6 +85,12 @@ enum stc_err stc_validate_sum(struct stc_arena *a, struct stc_vreport *r,
     r->time_score = finish(r->time, r->n_time);
     r->mem_score = finish(r->mem, r->n_mem);
     finish(r->mem_kinds, r->n_mem_kinds);
+    for (int i = 0; i < r->n_time && !r->is_query; i++)
+        r->time[i].plain = NAN; /* rows without a forecast counted there too */
+    for (int i = 0; i < r->n_mem; i++)
+        r->mem[i].plain = NAN;
+    for (int i = 0; i < r->n_mem_kinds; i++)
+        r->mem_kinds[i].plain = NAN;
     r->inside90 =
         r->n_time_forecast ? (double)inside / r->n_time_forecast : (double)NAN;
     return STC_OK;
