@@ -125,6 +125,8 @@ static enum stc_err check_version(struct stc_db *db, const struct stc_db_kind *k
                                   struct stc_diag *diag)
 {
     int64_t version = 0, n_tables = 0;
+    if (kind == NULL) /* anybody's: only that it is SQLite at all */
+        return one(db, "SELECT count(*) FROM sqlite_schema", &n_tables, diag);
     enum stc_err err = one(db, "PRAGMA user_version", &version, diag);
     if (err == STC_OK)
         err = one(db, "SELECT count(*) FROM sqlite_schema", &n_tables, diag);

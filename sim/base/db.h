@@ -38,7 +38,8 @@ struct stc_db_kind {
     const char *schema; /* script of CREATE TABLE ... STRICT; ends with NUL */
 };
 
-/* path ":memory:" works with CREATE. CREATE and WRITE use WAL. */
+/* path ":memory:" works with CREATE. CREATE and WRITE use WAL. kind NULL, with
+ * READ only: a file of some other program, of whatever version. */
 enum stc_err stc_db_open(struct stc_db **out, const char *path, enum stc_db_mode mode,
                          const struct stc_db_kind *kind,
                          struct stc_diag *diag) STC_MUST_USE;

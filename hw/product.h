@@ -1,0 +1,17 @@
+/*
+ * product.h - what drivers and CUDA call a GPU, in the catalogue's names.
+ *
+ * "NVIDIA H100 80GB HBM3" is H100-SXM5-80GB. Names as printed by nvidia-smi,
+ * cudaGetDeviceProperties and rocm-smi, read in public logs.
+ */
+#ifndef STC_HW_PRODUCT_H
+#define STC_HW_PRODUCT_H
+
+/* The catalogue's name, NULL when the product is not known. mem_bytes (0: not
+ * known) tells editions apart that share a name. Static text. */
+const char *stc_gpu_of_product(const char *product, double mem_bytes);
+
+/* The product without its maker: "NVIDIA A10G" -> "A10G". Points into product. */
+const char *stc_product_bare(const char *product);
+
+#endif
