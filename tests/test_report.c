@@ -76,7 +76,7 @@ START_TEST(report_wrapping_keeps_every_word_and_the_columns)
     stc_fmt_wrap(&t, "label", 15, "");
     ck_assert_int_le(longest_line(stc_text_str(&t)), STC_REPORT_COLUMNS);
     for (int i = 0; i < 80; i++) {
-        char word[8];
+        char word[16];
         snprintf(word, sizeof word, "w%d", i);
         ck_assert_ptr_nonnull(strstr(stc_text_str(&t), word));
     }
@@ -138,7 +138,7 @@ START_TEST(report_the_pipeline_has_a_line_for_each_stage)
     struct stc_out out = {0};
     ck_assert_int_eq(stc_simulate_report(sim, STC_TEXT, &out, NULL), STC_OK);
     for (int s = 0; s < 8; s++) {
-        char label[16];
+        char label[32];
         snprintf(label, sizeof label, "\nstage %-2d ", s);
         ck_assert_ptr_nonnull(strstr(out.data, label));
     }
