@@ -126,19 +126,27 @@ part_bench() {
     note "${PIPESTATUS[0]}" bench
 }
 
+# PyTorch takes up to 15 s to start, before its own clock runs.
 part_torch() {
-    "$python" "$here/torch/bench.py" --out "$work/torch" --max-s "$(left)" "${quick[@]}" \
+    "$python" "$here/torch/bench.py" --out "$work/torch" --max-s $(($(left) - 15)) "${quick[@]}" \
         "${machine[@]}" 2>&1 | tee -a "$log" >&2
     note "${PIPESTATUS[0]}" torch
 }
 
 part_steps() {
     "$python" "$here/torch/steps.py" --configs "$configs" --out "$work/steps" \
-        --trace "$work/traces" --max-s "$(left)" "${machine[@]}" 2>&1 | tee -a "$log" >&2
+        --trace "$work/traces" --max-s $(($(left) - 15)) "${machine[@]}" 2>&1 | tee -a "$log" >&2
     note "${PIPESTATUS[0]}" steps
 }
 
 { date -u; nvidia-smi; } >>"$log" 2>&1
+# What there is so far, in case the next part is killed.
+pack() {
+    (cd "$work" && find . -name '*.csv' -o -name '*.log' | tar -czf "$out/campaign.tar.gz.new" -T -) &&
+        mv "$out/campaign.tar.gz.new" "$out/campaign.tar.gz"
+    if [ -d "$work/traces" ]; then tar -cf "$out/traces.tar" -C "$work" traces; fi
+}
+
 # has_time PART: whether it is worth starting.
 has_time() {
     [ "$(left)" -lt 20 ] || return 0
@@ -161,11 +169,9 @@ for part in "$@"; do
         steps) part_steps ;;
         *) say "no part is called $part"; exit 2 ;;
     esac
+    pack
 done
 
-(cd "$work" && find . -name '*.csv' -o -name '*.log' | tar -czf "$out/campaign.tar.gz.new" -T -) &&
-    mv "$out/campaign.tar.gz.new" "$out/campaign.tar.gz"
-if [ -d "$work/traces" ]; then tar -cf "$out/traces.tar" -C "$work" traces; fi
 say "$(left) s left of $limit; results in $out/campaign.tar.gz"
 [ $failed -eq 0 ] || exit 1
 [ $more -eq 0 ] || exit 5
