@@ -324,6 +324,7 @@ static void bwd_node(struct emit *e, const struct stc_bnode *n)
             return;
         }
         op.shape.mem.op = n->bwd_op;
+        op.flop *= 2; /* a scan: gradients of its input and of its factors */
         break;
     }
     op.read_bytes = n->bread;

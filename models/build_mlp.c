@@ -77,7 +77,7 @@ static void exchange(struct stc_nodes *s, enum stc_op_id id, double bytes)
 static void expert_tp(struct stc_nodes *s, int gather, double tokens)
 {
     int32_t etp = s->b->layout->etp;
-    double bytes = tokens * s->b->model->hidden * s->elem;
+    double bytes = tokens * stc_model_expert_hidden(s->b->model) * s->elem;
     if (etp <= 1) {
         return;
     }
@@ -102,15 +102,18 @@ static void router(struct stc_nodes *s)
 void stc_nodes_moe(struct stc_nodes *s)
 {
     const struct stc_model *m = s->b->model;
-    double h = m->hidden, e = s->elem, t = s->sp_tokens, copies = t * m->topk,
-           work = routed_tokens(s);
+    double h = stc_model_expert_hidden(m), e = s->elem, t = s->sp_tokens,
+           copies = t * m->topk, work = routed_tokens(s);
     double f = (double)m->expert_ffn / s->b->layout->etp;
     int gated = stc_model_gated(m);
-    stc_nodes_norm(s, STC_OP_NORM_MLP, t, h);
+    stc_nodes_norm(s, STC_OP_NORM_MLP, t, m->hidden);
     router(s);
     if (stc_model_shared_ffn(m) > 0) {
         dense(s, STC_OP_SHARED_FC1, STC_OP_SHARED_ACT, STC_OP_SHARED_FC2,
               stc_model_shared_ffn(m), 0);
+    }
+    if (m->moe_latent > 0) { /* the routed experts see a projection of the tokens */
+        (void)stc_node_gemm(s, STC_OP_MOE_LATENT, t, h, m->hidden);
     }
     struct stc_bnode *n = stc_node_mem(s, STC_OP_MOE_PERMUTE, STC_MEMOP_PERMUTE,
                                        copies * h * e, copies * h * e);
@@ -134,18 +137,53 @@ void stc_nodes_moe(struct stc_nodes *s)
     /* the weighting by the router's probability needs the experts' outputs */
     n->op.keep_bytes = copies * h * e;
     stc_node_bwd(n, STC_MEMOP_PERMUTE, (copies + t) * h * e, copies * h * e, 2);
+    if (m->moe_latent > 0) {
+        n = stc_node_gemm(s, STC_OP_MOE_LATENT, t, m->hidden, h);
+        n->op.keep_bytes = t * h * s->saved;
+    }
     stc_nodes_residual(s, STC_OP_MLP_BIAS_DROPOUT_ADD);
+}
+
+/* Mamba-2 mixer: one product in, convolution and chunked scan in a fused kernel
+ * that keeps its input only, a gated norm, one product out. Heads are cut by
+ * tensor parallelism; B and C of a group too. */
+static void mixer(struct stc_nodes *s)
+{
+    struct stc_mamba x = stc_model_mamba(s->b->model);
+    double h = s->b->model->hidden, t = s->tokens, e = s->elem, in = x.in_width / s->tp;
+    double inner = x.inner / s->tp;
+    stc_nodes_norm(s, STC_OP_NORM_ATTN, s->sp_tokens, h);
+    struct stc_bnode *n = stc_node_gemm(s, STC_OP_MAMBA_IN, t, in, h);
+    n->op.keep_bytes = s->kept_tokens * h * s->saved;
+    n->tp = STC_TP_COLUMN;
+    n = stc_node_mem(s, STC_OP_MAMBA_SCAN, STC_MEMOP_SOFTMAX, 3 * t * in * e,
+                     t * (in + inner) * e);
+    n->op.n_launches =
+        6; /* convolution, cumulative decay, chunk states, state passing, chunk scan, norm */
+    n->op.flop = 4 * t * inner * x.state;
+    n->op.keep_bytes = t * (in + inner) * e; /* its input, and the gated norm's */
+    stc_node_bwd(n, STC_MEMOP_SOFTMAX, 6 * t * in * e, 3 * t * in * e, 12);
+    n = stc_node_gemm(s, STC_OP_MAMBA_OUT, t, h, inner);
+    n->op.keep_bytes = t * inner * s->saved;
+    n->tp = STC_TP_ROW;
+    stc_nodes_residual(s, STC_OP_ATTN_BIAS_DROPOUT_ADD);
 }
 
 void stc_nodes_layer(struct stc_nodes *s)
 {
-    stc_nodes_attention(s, 0);
-    if (stc_model_layer_is_decoder(s->b->model, s->layer)) {
+    const struct stc_model *m = s->b->model;
+    if (stc_model_layer_has_attention(m, s->layer)) {
+        stc_nodes_attention(s, 0);
+    }
+    if (stc_model_layer_is_decoder(m, s->layer)) {
         stc_nodes_attention(s, 1);
     }
-    if (stc_model_layer_is_moe(s->b->model, s->layer)) {
+    if (stc_model_layer_is_mamba(m, s->layer)) {
+        mixer(s);
+    }
+    if (stc_model_layer_is_moe(m, s->layer)) {
         stc_nodes_moe(s);
-    } else {
+    } else if (stc_model_layer_has_mlp(m, s->layer)) {
         stc_nodes_mlp(s);
     }
 }

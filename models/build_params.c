@@ -7,20 +7,20 @@
  * products, routers, down projections of latent attention. */
 static double replicated(const struct stc_model *m, int32_t layer)
 {
-    double h = m->hidden, p;
-    int n_norms = (m->norms_per_layer > 0 ? m->norms_per_layer : 2) +
-                  stc_model_layer_is_decoder(m, layer);
-    p = n_norms * stc_model_norm_params(m, h) + (m->linear_bias ? 2 * h : 0);
-    if (m->qk_norm) {
+    double h = m->hidden;
+    double p = stc_model_layer_n_norms(m, layer) * stc_model_norm_params(m, h);
+    int attention = stc_model_layer_has_attention(m, layer);
+    p += m->linear_bias ? h * (attention + (m->pattern[0] == 0)) : 0;
+    if (attention && m->qk_norm) {
         p += 2 * stc_model_norm_params(m, stc_model_head_dim(m));
     }
-    if (m->mla_kv_rank > 0) {
+    if (attention && m->mla_kv_rank > 0) {
         p += h * (m->mla_q_rank + m->mla_kv_rank + m->mla_rope_dim) + m->mla_q_rank +
              m->mla_kv_rank;
     }
     if (stc_model_layer_is_moe(m, layer)) {
         p += h * m->n_experts + (m->router_bias ? m->n_experts : 0) +
-             (m->shared_gate ? h : 0);
+             (m->shared_gate ? h : 0) + 2 * h * m->moe_latent;
     }
     return p;
 }
@@ -34,7 +34,7 @@ static struct stc_param_count layer_params(const struct stc_build *b, int32_t la
     double cut = stc_model_layer_params(m, layer) - experts - same;
     struct stc_param_count c = {.dense = same + cut / l->tp,
                                 .expert = experts / ((double)l->ep * l->etp)};
-    if (m->mla_kv_rank == 0 &&
+    if (stc_model_layer_has_attention(m, layer) && m->mla_kv_rank == 0 &&
         m->n_kv_heads < l->tp) { /* a key/value head is held by several ranks */
         double kv = 2.0 * m->hidden * stc_model_head_dim(m);
         c.dense += kv * (1 - (double)m->n_kv_heads / l->tp);
@@ -79,19 +79,22 @@ struct stc_param_count stc_build_params(const struct stc_build *b, enum stc_bloc
 /* ==== kinds of layers ==== */
 
 struct kind_key {
-    int moe, decoder, window;
+    int moe, decoder, window, attention, mamba;
 };
 
 static struct kind_key key_of(const struct stc_build *b, int32_t layer)
 {
     return (struct kind_key){stc_model_layer_is_moe(b->model, layer),
                              stc_model_layer_is_decoder(b->model, layer),
-                             stc_model_layer_window(b->model, layer)};
+                             stc_model_layer_window(b->model, layer),
+                             stc_model_layer_has_attention(b->model, layer),
+                             stc_model_layer_is_mamba(b->model, layer)};
 }
 
 static int same_key(struct kind_key x, struct kind_key y)
 {
-    return x.moe == y.moe && x.decoder == y.decoder && x.window == y.window;
+    return x.moe == y.moe && x.decoder == y.decoder && x.window == y.window &&
+           x.attention == y.attention && x.mamba == y.mamba;
 }
 
 /* Kinds are numbered by first appearance; there are at most eight of them. */

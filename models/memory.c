@@ -235,30 +235,48 @@ static double mlp_act(const struct stc_build *b, double tokens, double ffn,
     return tokens * ffn * (kept * e + saved) + input_tokens * m->hidden * saved;
 }
 
-static double other_half(const struct stc_build *b, int32_t layer)
+static double dense_half(const struct stc_build *b, int32_t layer)
+{
+    const struct stc_layout *l = b->layout;
+    double e = stc_build_elem_bytes(b), dropout = stc_build_dropout(b);
+    double t = (double)l->micro_batch * stc_build_seq(b, layer) / l->cp,
+           ts = stc_build_sp(b) ? t / l->tp : t;
+    return ts * b->model->hidden * (e + dropout) + /* norm's input, mask */
+           mlp_act(b, t, (double)b->model->ffn / l->tp,
+                   b->stack->sp_keeps_gathered ? t : ts);
+}
+
+static double experts_half(const struct stc_build *b, int32_t layer)
 {
     const struct stc_model *m = b->model;
     const struct stc_layout *l = b->layout;
-    double e = stc_build_elem_bytes(b), dropout = stc_build_dropout(b), h = m->hidden;
+    double e = stc_build_elem_bytes(b), saved = stc_build_saved_bytes(b), h = m->hidden;
     double t = (double)l->micro_batch * stc_build_seq(b, layer) / l->cp,
-           ts = stc_build_sp(b) ? t / l->tp : t;
-    double bytes = ts * h * (e + dropout); /* norm's input, mask */
-    if (!stc_model_layer_is_moe(m, layer)) {
-        return bytes + mlp_act(b, t, (double)m->ffn / l->tp,
-                               b->stack->sp_keeps_gathered ? t : ts);
-    }
+           ts = stc_build_sp(b) ? t / l->tp : t, hx = stc_model_expert_hidden(m);
     double cap = b->train->moe_capacity_factor, copies = ts * m->topk,
-           work = copies * l->etp;
-    work *= cap > 0 && cap < 1 ? cap : 1;
-    bytes += ts * (h * e + m->n_experts * 4.0) +
-             copies * h * e; /* router; experts' outputs before weighting */
-    bytes += work * h * stc_build_saved_bytes(b);
-    bytes += work * m->expert_ffn / l->etp *
-             ((stc_model_gated(m) ? 2 : 1) * e + stc_build_saved_bytes(b));
+           work = copies * l->etp * (cap > 0 && cap < 1 ? cap : 1);
+    double bytes = ts * h * (e + stc_build_dropout(b)); /* norm's input, mask */
+    bytes += ts * (h * e + m->n_experts * 4.0);         /* router */
+    bytes += m->moe_latent > 0 ? ts * hx * saved : 0;
+    bytes += copies * hx * e + work * hx * saved; /* experts' outputs and inputs */
+    bytes += work * m->expert_ffn / l->etp * ((stc_model_gated(m) ? 2 : 1) * e + saved);
     if (stc_model_shared_ffn(m) > 0) {
         bytes += mlp_act(b, t, (double)stc_model_shared_ffn(m) / l->tp, 0);
     }
     return bytes;
+}
+
+/* Mamba-2: the fused scan keeps its input and the gated norm's; the products theirs. */
+static double mixer_act(const struct stc_build *b, int32_t layer)
+{
+    const struct stc_layout *l = b->layout;
+    struct stc_mamba x = stc_model_mamba(b->model);
+    double e = stc_build_elem_bytes(b), saved = stc_build_saved_bytes(b);
+    double t = (double)l->micro_batch * stc_build_seq(b, layer) / l->cp,
+           ts = stc_build_sp(b) ? t / l->tp : t;
+    double in = b->model->hidden * (ts * (e + stc_build_dropout(b)) +
+                                    (b->stack->sp_keeps_gathered ? t : ts) * saved);
+    return in + t / l->tp * ((x.in_width + x.inner) * e + x.inner * saved);
 }
 
 /* torchtitan's per-operator checkpointing keeps a layer's input, the attention's
@@ -281,13 +299,28 @@ static double per_operator_act(const struct stc_build *b, int32_t layer)
 
 double stc_mem_layer_act(const struct stc_build *b, int32_t layer)
 {
+    const struct stc_model *m = b->model;
     if (b->layout->recompute == STC_RECOMPUTE_SELECTIVE && b->stack->selective_ops) {
         return per_operator_act(b, layer);
     }
-    double bytes = attention_act(b, layer, 0) + other_half(b, layer);
-    return stc_model_layer_is_decoder(b->model, layer)
-               ? bytes + attention_act(b, layer, 1)
-               : bytes;
+    double bytes = 0;
+    bytes += stc_model_layer_has_attention(m, layer) ? attention_act(b, layer, 0) : 0;
+    bytes += stc_model_layer_is_decoder(m, layer) ? attention_act(b, layer, 1) : 0;
+    bytes += stc_model_layer_is_mamba(m, layer) ? mixer_act(b, layer) : 0;
+    bytes += stc_model_layer_has_mlp(m, layer) ? dense_half(b, layer) : 0;
+    return bytes + (stc_model_layer_is_moe(m, layer) ? experts_half(b, layer) : 0);
+}
+
+/* Multi-token prediction on the last stage: a layer, three norms' inputs and the
+ * joining product's for each. */
+static double mtp_act(const struct stc_build *b)
+{
+    const struct stc_layout *l = b->layout;
+    int32_t last = b->model->n_layers + b->model->dec_layers;
+    double t = (double)l->micro_batch * stc_build_seq(b, last) / l->cp,
+           ts = stc_build_sp(b) ? t / l->tp : t;
+    double ends = ts * b->model->hidden * 6 * stc_build_elem_bytes(b);
+    return b->model->mtp_layers * (stc_mem_layer_act(b, last) + ends);
 }
 
 /* Activations of a chunk, one micro-batch; the fullest recomputed layer apart. */
@@ -374,7 +407,8 @@ static double logits_bytes(const struct stc_build *b)
     if (b->model->kind == STC_MODEL_ENCODER && b->stack->masked_head_gather) {
         t *= 0.15625;
     }
-    return t * stc_build_padded_vocab(b) / b->layout->tp * each;
+    return t * stc_build_padded_vocab(b) / b->layout->tp * each *
+           (1 + b->model->mtp_layers); /* each prediction has its own */
 }
 
 static void add_activations(const struct stc_build *b, int32_t stage,
@@ -389,6 +423,9 @@ static void add_activations(const struct stc_build *b, int32_t stage,
     double work = recomputed + backward_temporaries(b);
     if (l->pp > 1 && b->stack->pp_keeps_outputs) {
         alive += stc_build_boundary_bytes(b) * stc_mem_in_flight(l, stage);
+    }
+    if (stage == l->pp - 1 && b->model->mtp_layers > 0) {
+        alive += mtp_act(b);
     }
     out->bytes[STC_MEM_ACT] += alive;
     if (stage == 0) { /* masks of the embedding's dropout */

@@ -27,8 +27,52 @@ int stc_model_gated(const struct stc_model *m)
     return m->mlp == STC_MLP_SWIGLU || m->mlp == STC_MLP_GEGLU;
 }
 
+/* The letter of a layer; 0 when every layer is whole. Layers past the end
+ * (multi-token prediction) are like the last with experts or MLP: whole. */
+static char letter(const struct stc_model *m, int32_t layer)
+{
+    return m->pattern[0] && layer >= 0 && layer < m->n_layers ? m->pattern[layer] : 0;
+}
+
+int stc_model_layer_has_attention(const struct stc_model *m, int32_t layer)
+{
+    char c = letter(m, layer);
+    return c == 0 || c == '*';
+}
+
+int stc_model_layer_is_mamba(const struct stc_model *m, int32_t layer)
+{
+    return letter(m, layer) == 'M';
+}
+
+int stc_model_layer_has_mlp(const struct stc_model *m, int32_t layer)
+{
+    char c = letter(m, layer);
+    return c == '-' || (c == 0 && !stc_model_layer_is_moe(m, layer));
+}
+
+struct stc_mamba stc_model_mamba(const struct stc_model *m)
+{
+    struct stc_mamba x;
+    double dim = m->mamba_head_dim > 0 ? m->mamba_head_dim : 64;
+    double groups = m->mamba_groups > 0 ? m->mamba_groups : 8;
+    x.heads = m->mamba_heads > 0 ? m->mamba_heads : 2.0 * m->hidden / dim;
+    x.state = m->mamba_state > 0 ? m->mamba_state : 128;
+    x.inner = x.heads * dim;
+    x.in_width = 2 * x.inner + 2 * groups * x.state + x.heads; /* z, x, B, C, dt */
+    return x;
+}
+
+int32_t stc_model_expert_hidden(const struct stc_model *m)
+{
+    return m->moe_latent > 0 ? m->moe_latent : m->hidden;
+}
+
 int stc_model_layer_is_moe(const struct stc_model *m, int32_t layer)
 {
+    if (letter(m, layer)) {
+        return letter(m, layer) == 'E';
+    }
     if (m->n_experts <= 0 || layer < m->dense_layers) {
         return 0;
     }
@@ -110,27 +154,48 @@ static double mlp_params(const struct stc_model *m, double width, int bias)
 
 double stc_model_layer_expert_params(const struct stc_model *m, int32_t layer)
 {
-    return stc_model_layer_is_moe(m, layer)
-               ? m->n_experts * mlp_params(m, m->expert_ffn, m->linear_bias)
-               : 0;
+    if (!stc_model_layer_is_moe(m, layer)) {
+        return 0;
+    }
+    double one =
+        (stc_model_gated(m) ? 3.0 : 2.0) * stc_model_expert_hidden(m) * m->expert_ffn;
+    one += m->linear_bias ? (stc_model_gated(m) ? 2.0 : 1.0) * m->expert_ffn + m->hidden
+                          : 0;
+    return m->n_experts * one;
 }
 
-static double layer_norms(const struct stc_model *m, int32_t layer)
+int stc_model_layer_n_norms(const struct stc_model *m, int32_t layer)
 {
+    if (letter(m, layer)) {
+        return 1;
+    }
     int n = m->norms_per_layer > 0 ? m->norms_per_layer : 2;
-    return (n + stc_model_layer_is_decoder(m, layer)) *
-           stc_model_norm_params(m, m->hidden);
+    return n + stc_model_layer_is_decoder(m, layer);
+}
+
+/* Mamba-2 (2405.21060 §7): projections, a convolution of four taps over x, B and
+ * C with bias, three numbers a head, a gated norm. */
+static double mamba_params(const struct stc_model *m)
+{
+    struct stc_mamba x = stc_model_mamba(m);
+    double conv = x.in_width - x.inner - x.heads;
+    return m->hidden * x.in_width + conv * 5 + 3 * x.heads + x.inner +
+           x.inner * m->hidden;
 }
 
 double stc_model_layer_params(const struct stc_model *m, int32_t layer)
 {
-    double p =
-        stc_model_attention_params(m) * (1 + stc_model_layer_is_decoder(m, layer)) +
-        layer_norms(m, layer);
+    double p = stc_model_layer_n_norms(m, layer) * stc_model_norm_params(m, m->hidden);
+    if (stc_model_layer_has_attention(m, layer)) {
+        p += stc_model_attention_params(m) * (1 + stc_model_layer_is_decoder(m, layer));
+    }
+    p += stc_model_layer_is_mamba(m, layer) ? mamba_params(m) : 0;
+    p += stc_model_layer_has_mlp(m, layer) ? mlp_params(m, m->ffn, m->linear_bias) : 0;
     if (!stc_model_layer_is_moe(m, layer)) {
-        return p + mlp_params(m, m->ffn, m->linear_bias);
+        return p;
     }
     p += (double)m->hidden * m->n_experts + (m->router_bias ? m->n_experts : 0);
+    p += 2.0 * m->hidden * m->moe_latent; /* into the experts' width and back */
     if (stc_model_shared_ffn(m) > 0) {
         p += mlp_params(m, stc_model_shared_ffn(m), m->linear_bias) +
              (m->shared_gate ? m->hidden : 0);
@@ -203,21 +268,31 @@ double stc_model_params_active(const struct stc_model *m)
 
 /* ==== FLOPs ==== */
 
-/* Multiply-adds of the products of a layer, a token. */
+/* Multiply-adds of the products of a layer, a token. A mixer's scan updates and
+ * reads a state per channel. */
 static double layer_macs(const struct stc_model *m, int32_t layer)
 {
-    double h = m->hidden, q = m->n_heads * (double)stc_model_head_dim(m);
+    double h = m->hidden, q = m->n_heads * (double)stc_model_head_dim(m), macs = 0;
     double kv = m->n_kv_heads * (double)stc_model_head_dim(m);
-    double attn = is_mla(m) ? mla_params(m) - m->mla_q_rank - m->mla_kv_rank
-                            : h * (q + 2 * kv) + q * h;
-    attn *= 1 + stc_model_layer_is_decoder(m, layer);
-    if (!stc_model_layer_is_moe(m, layer)) {
-        return attn + mlp_params(m, m->ffn, 0);
+    if (stc_model_layer_has_attention(m, layer)) {
+        double attn = is_mla(m) ? mla_params(m) - m->mla_q_rank - m->mla_kv_rank
+                                : h * (q + 2 * kv) + q * h;
+        macs += attn * (1 + stc_model_layer_is_decoder(m, layer));
     }
-    double experts = m->topk * mlp_params(m, m->expert_ffn, 0) + h * m->n_experts;
-    return attn + experts +
-           (stc_model_shared_ffn(m) > 0 ? mlp_params(m, stc_model_shared_ffn(m), 0)
-                                        : 0);
+    if (stc_model_layer_is_mamba(m, layer)) {
+        struct stc_mamba x = stc_model_mamba(m);
+        macs += h * x.in_width + x.inner * h + 2 * x.inner * x.state;
+    }
+    macs += stc_model_layer_has_mlp(m, layer) ? mlp_params(m, m->ffn, 0) : 0;
+    if (!stc_model_layer_is_moe(m, layer)) {
+        return macs;
+    }
+    double matrices = stc_model_gated(m) ? 3 : 2;
+    macs += m->topk * matrices * stc_model_expert_hidden(m) * m->expert_ffn;
+    macs += h * m->n_experts + 2 * h * m->moe_latent;
+    return macs + (stc_model_shared_ffn(m) > 0
+                       ? mlp_params(m, stc_model_shared_ffn(m), 0)
+                       : 0);
 }
 
 /* Multiply-adds of scores and context of a layer, a token that sees `seen` others. */
@@ -227,6 +302,9 @@ static double attention_macs(const struct stc_model *m, int32_t layer, double se
     double width = m->n_heads * (double)(stc_model_qk_dim(m) + stc_model_v_dim(m)),
            seen = seq_len;
     int window = stc_model_layer_window(m, layer);
+    if (!stc_model_layer_has_attention(m, layer)) {
+        return 0;
+    }
     if (window > 0 && window < seq_len) {
         seen = window;
     } else if (halve && stc_model_causal(m, layer)) {

@@ -61,6 +61,7 @@ struct stc_model {
         shared_ffn; /* width of all shared experts together; 0: n_shared_experts * expert_ffn */
     int32_t dense_layers; /* first layers without experts */
     int32_t moe_every;    /* 1: each later layer has experts; 2: every other, … */
+    int32_t moe_latent; /* width that routed experts work in (Nemotron 3); 0: hidden */
     int32_t mtp_layers; /* multi-token prediction depth (DeepSeek-V3 2412.19437 §2.2) */
     int32_t n_token_types; /* BERT segments */
     int32_t heads_extra;   /* BERT pooler and prediction transform: 0 or 1 */
@@ -74,6 +75,11 @@ struct stc_model {
         rel_buckets; /* relative positions: a table of buckets x heads per stack (T5) */
     int32_t gen_hidden, gen_ffn,
         gen_heads; /* ELECTRA: the generator that runs before, as deep as the model */
+    /* layers of one half each, a letter a layer: M Mamba-2 mixer (2405.21060), * attention, - MLP, E experts;
+     * n_layers is its length. Empty: every layer has attention and an MLP or experts. */
+    char pattern[128];
+    int32_t mamba_heads, mamba_head_dim, mamba_state,
+        mamba_groups; /* 0: 2*hidden/64, 64, 128, 8 */
     /* what a published run of this model fixes beside its sizes */
     int32_t
         attention_unfused; /* 1: the run keeps the scores in memory whatever the stack can do */
@@ -112,6 +118,17 @@ double stc_model_attention_params(
 double stc_model_norm_params(const struct stc_model *m, double width); /* one norm */
 double stc_model_head_params(
     const struct stc_model *m); /* final norm, untied output, task heads */
+/* Which halves a layer has. */
+int stc_model_layer_has_attention(const struct stc_model *m, int32_t layer);
+int stc_model_layer_has_mlp(const struct stc_model *m,
+                            int32_t layer); /* dense; experts: layer_is_moe */
+int stc_model_layer_n_norms(const struct stc_model *m, int32_t layer);
+int stc_model_layer_is_mamba(const struct stc_model *m, int32_t layer);
+struct stc_mamba {
+    double inner, in_width, heads, state;
+}; /* widths of a mixer: elements */
+struct stc_mamba stc_model_mamba(const struct stc_model *m);
+int32_t stc_model_expert_hidden(const struct stc_model *m);
 int32_t stc_model_shared_ffn(const struct stc_model *m);
 int stc_model_layer_is_decoder(const struct stc_model *m,
                                int32_t layer); /* has cross-attention (T5) */

@@ -59,6 +59,13 @@ static const struct stc_bind_row rows[] = {
     N(shared_ffn, "width of all shared experts together"),
     N(dense_layers, "first layers without experts"),
     N(moe_every, "one layer in so many has experts"),
+    N(moe_latent, "width that routed experts work in"),
+    {STC_BIND_FIELD("", "pattern", NAME, struct stc_model, pattern),
+     .help = "a letter a layer: M mixer, * attention, - MLP, E experts"},
+    N(mamba_heads, "heads of a mixer"),
+    N(mamba_head_dim, "size of a mixer's head"),
+    N(mamba_state, "state a channel"),
+    N(mamba_groups, "groups of B and C"),
     N(mtp_layers, "multi-token prediction layers"),
     N(n_token_types, "segments (BERT)"),
     N(heads_extra, "1: pooler and prediction transform (BERT)"),
@@ -93,6 +100,9 @@ static const struct stc_bind_table table = {.what = "model",
 static void finish(struct stc_model *m, const char *name)
 {
     (void)snprintf(m->name, sizeof m->name, "%s", name);
+    if (m->pattern[0]) {
+        m->n_layers = (int32_t)strlen(m->pattern);
+    }
     if (m->n_kv_heads == 0) {
         m->n_kv_heads = m->n_heads;
     }

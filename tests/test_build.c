@@ -30,7 +30,7 @@ static const struct {
     {"llama-3-8b", 4, 2, 8192, 1},    {"mixtral-8x7b", 1, 1, 4096, 1},
     {"qwen3-30b-a3b", 2, 1, 4096, 1}, {"bloom-7b1", 4, 1, 2048, 0},
     {"deepseekv3-l4", 1, 1, 4096, 1}, {"t5-v1.1-large", 2, 1, 512, 0},
-    {"mpt-7b", 1, 1, 2048, 1},
+    {"mpt-7b", 1, 1, 2048, 1},        {"nemotron3-super-release-gb200", 2, 1, 8192, 1},
 };
 
 /* Forward + backward on all ranks of the tensor and context group is the model's

@@ -93,6 +93,10 @@ START_TEST(model_active_parameters_are_the_publishers)
     ck_assert_double_eq_tol(stc_model_params_active(&mixtral), 12.9e9,
                             1e8); /* 2401.04088: 13B */
     ck_assert_double_eq_tol(stc_model_params_active(&qwen), 22e9, 5e8);
+    struct stc_model hybrid =
+        find("nemotron3-super-release-gb200"); /* Nemotron 3 Super, 120B-A12B */
+    ck_assert_double_eq_tol(stc_model_params(&hybrid), 120.6e9, 3e8);
+    ck_assert_double_eq_tol(stc_model_params_active(&hybrid), 12.7e9, 3e8);
 }
 END_TEST
 
