@@ -6,7 +6,8 @@
 # nothing), its exit status NAME.exit (absent: 0). $T is printed as <T>.
 # Figures that move with the cost model are masked by the transcript itself:
 # `| mask` turns numbers into N and drops bars.
-# --golden rewrites what is expected; a reviewer reads the difference.
+# --golden rewrites what is expected, and scenarios/KEYS.md; a reviewer reads the
+# difference.
 set -uo pipefail
 export LC_ALL=C
 here=$(dirname "$0")
@@ -53,6 +54,10 @@ for name in "${names[@]}"; do
     same "$name" exit "$work/exit" 0 || ok=0
     [ $ok = 1 ] || failed=$((failed + 1))
 done
+if [ $golden = 1 ] && [ -f scenarios/KEYS.md ]; then
+    head -n 4 scenarios/KEYS.md >"$work/keys" && "$STEPCAST" help keys --markdown >>"$work/keys" &&
+        cp "$work/keys" scenarios/KEYS.md
+fi
 [ $n -gt 0 ] || { echo "no transcripts"; exit 1; }
 printf '%d%%: Checks: %d, Failures: %d, Errors: 0\n' $((100 * (n - failed) / n)) $n $failed
 [ $failed = 0 ]
