@@ -33,7 +33,8 @@ enum stc_err stc_watch_init(struct stc_arena *a, const struct stc_lowered *low, 
                               .per_stage = low->place->n_ranks / low->n_stages};
     out->parts = stc_arena_alloc(a, (size_t)low->n_stages, sizeof *out->parts);
     out->compute_end = STC_NEW_N(a, stc_tick, (size_t)low->n_stages);
-    if (!out->parts || !out->compute_end) return STC_ERR_NOMEM;
+    out->slowed = STC_NEW_N(a, struct stc_slowed, (size_t)low->n_stages);
+    if (!out->parts || !out->compute_end || !out->slowed) return STC_ERR_NOMEM;
     return out->record == STC_RECORD_TOTALS ? STC_OK : item_times(a, low, out);
 }
 
@@ -73,47 +74,59 @@ static stc_tick seg_ticks(const struct stc_watch *w, const struct stc_segment *s
     return seg->n_pieces ? w->low->pieces[seg->first_piece + seg->n_pieces - 1].end : 0;
 }
 
-/* A stretch of a segment at one rate: its pieces end where rounding up puts
- * them, as they would as tasks of their own (sim/engine/machine.c), so that
- * folding changes no part. */
-static void stretch_parts(const struct stc_watch *w, stc_tick *parts, const struct stc_task_info *i)
+/* Adds k times the parts of a segment's first `work` ticks. Pieces are counted
+ * from the nearer end. */
+static void add_first(const struct stc_watch *w, const struct stc_segment *seg, double work, double k, double *parts)
 {
-    const struct stc_segment *seg = &w->low->segs[i->task->tag];
-    const struct stc_seg_piece *p = &w->low->pieces[seg->first_piece], *last = p + seg->n_pieces - 1;
-    double scale = seg->n_pieces && last->end > 0 ? (double)i->task->amount / (double)last->end : 1; /* a slow rank */
-    stc_tick at = i->since;
-    for (; seg->n_pieces && p < last && at < i->end; p++) {
-        double ticks = ceil(((double)p->end * scale - i->done_ticks) / i->rate * (1 - 1e-15));
-        stc_tick end = ticks < (double)(i->end - i->since) ? i->since + (stc_tick)ticks : i->end;
-        if (end <= at) continue;
-        parts[p->part] += end - at;
-        at = end;
+    const struct stc_seg_piece *p = &w->low->pieces[seg->first_piece];
+    stc_tick total = seg_ticks(w, seg), at = 0;
+    if (work <= 0) return;
+    if (work < 0.5 * (double)total) {
+        for (int32_t i = 0; (double)at < work; at = p[i++].end)
+            parts[p[i].part] += k * (fmin((double)p[i].end, work) - (double)at);
+        return;
     }
-    parts[seg->n_pieces ? last->part : STC_PART_OTHER] += i->end - at;
+    for (int q = 0; q < STC_PART_COUNT; q++) parts[q] += k * (double)seg->part_ticks[q];
+    at = total;
+    for (int32_t i = seg->n_pieces - 1; (double)at > work; i--) {
+        stc_tick from = i > 0 ? p[i - 1].end : 0;
+        parts[p[i].part] -= k * ((double)at - fmax((double)from, work));
+        at = from;
+    }
 }
 
-static void work_parts(const struct stc_watch *w, stc_tick *parts, const struct stc_task_info *i)
+/* A stretch of a segment at one rate, by its pieces. Fractions of ticks are kept
+ * until the end, and what the task before did ahead (sim/engine/machine.c) is
+ * told here, so that cutting work in pieces changes no part. */
+static void stretch_parts(struct stc_watch *w, int32_t stage, const struct stc_task_info *i)
+{
+    const struct stc_segment *seg = &w->low->segs[i->task->tag];
+    stc_tick total = seg_ticks(w, seg);
+    struct stc_slowed *x = &w->slowed[stage];
+    x->ticks += i->end - i->since;
+    if (total == 0) return;
+    double scale = (double)i->task->amount / (double)total; /* a slow rank */
+    double from = i->since == i->start ? 0 : i->done_ticks / scale;
+    double to = fmin((double)total, (i->done_ticks + (double)(i->end - i->since) * i->rate) / scale);
+    add_first(w, seg, to, scale / i->rate, x->parts);
+    add_first(w, seg, from, -scale / i->rate, x->parts);
+}
+
+static void work_parts(struct stc_watch *w, int32_t stage, const struct stc_task_info *i)
 {
     const struct stc_segment *seg = &w->low->segs[i->task->tag];
     if (i->since > i->start || i->rate < 1 || i->end - i->start != i->task->amount || i->task->amount != seg_ticks(w, seg)) {
-        stretch_parts(w, parts, i);
+        stretch_parts(w, stage, i);
         return;
     }
-    for (int p = 0; p < STC_PART_COUNT; p++) parts[p] += seg->part_ticks[p];
-}
-
-/* Is the rank one whose time is told? */
-static stc_tick *parts_of(struct stc_watch *w, const struct stc_task_info *i)
-{
-    int32_t rank = w->comms->part.rank_rep[i->rank], stage = rank / w->per_stage;
-    return i->stream == STC_STREAM_COMPUTE && rank == stage * w->per_stage ? w->parts[stage] : NULL;
+    for (int p = 0; p < STC_PART_COUNT; p++) w->parts[stage][p] += seg->part_ticks[p];
 }
 
 void stc_watch_stretch(void *ctx, const struct stc_task_info *i)
 {
     struct stc_watch *w = ctx;
-    stc_tick *parts = parts_of(w, i);
-    if (parts) stretch_parts(w, parts, i);
+    int32_t rank = w->comms->part.rank_rep[i->rank], stage = rank / w->per_stage;
+    if (i->stream == STC_STREAM_COMPUTE && rank == stage * w->per_stage) stretch_parts(w, stage, i);
 }
 
 static void add_span(struct stc_watch *w, const struct stc_task_info *i, const struct stc_span *s)
@@ -169,7 +182,7 @@ void stc_watch_task(void *ctx, const struct stc_task_info *i)
         parts[slot_part[op_of(w, i->task->tag)->slot]] += i->end - i->start;
     } else {
         wait_parts(w, stage, i, i->idle_from, i->start);
-        work_parts(w, parts, i);
+        work_parts(w, stage, i);
     }
     w->compute_end[stage] = i->end;
     if (!w->item_start) return;
@@ -178,9 +191,25 @@ void stc_watch_task(void *ctx, const struct stc_task_info *i)
     w->item_end[stage][i->task->user2] = i->end;
 }
 
+/* What was told in fractions, in whole ticks; the rest goes to the largest part. */
+static void round_slowed(struct stc_watch *w, int32_t stage)
+{
+    const struct stc_slowed *x = &w->slowed[stage];
+    stc_tick given = 0, *parts = w->parts[stage];
+    int largest = 0;
+    for (int p = 0; p < STC_PART_COUNT; p++) {
+        stc_tick t = (stc_tick)(x->parts[p] + 0.5);
+        parts[p] += t;
+        given += t;
+        if (parts[p] > parts[largest]) largest = p;
+    }
+    parts[largest] += x->ticks - given;
+}
+
 void stc_watch_end(struct stc_watch *w, int32_t stage, stc_tick rank_end, stc_tick step_end)
 {
     stc_tick from = w->compute_end[stage];
+    round_slowed(w, stage);
     w->parts[stage][STC_PART_DP_COMM] += rank_end - from;
     w->parts[stage][STC_PART_BUBBLE] += step_end - rank_end;
 }

@@ -20,6 +20,7 @@ struct stc_watch {
     struct stc_arena *a;
     int32_t per_stage;
     stc_tick (*parts)[STC_PART_COUNT];  /* [n_stages] */
+    struct stc_slowed { double parts[STC_PART_COUNT]; stc_tick ticks; } *slowed; /* [n_stages]: of work that was slowed */
     stc_tick *compute_end;              /* [n_stages] */
     stc_tick **item_start, **item_end;  /* [n_stages][items] on the compute stream; NULL at STC_RECORD_TOTALS */
     int record;                         /* enum stc_record_level */

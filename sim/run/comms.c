@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "sim/run/links.h"
 #include "sim/run/lower_int.h"
 
 double stc_rank_factor(const struct stc_lowered *low, int32_t rank)
@@ -154,34 +155,28 @@ static void fill_uses(const struct stc_lowered *low, struct stc_comms *c)
     c->use_off[c->n] = n;
 }
 
-/* Numbers the links that are used from 0; true when some link is in two
- * communicators' way, or one loads it beyond its share of the NICs. */
-static int compact_links(struct stc_arena *a, const struct stc_lowered *low, struct stc_comms *c)
+/* The most that an operation of each communicator moves at: its closed form. */
+static enum stc_err op_caps(struct stc_arena *a, const struct stc_lowered *low, const struct stc_comms *c, double **out)
 {
-    size_t n_topo = stc_topo_n_links(low->place->topo);
-    int32_t *number = STC_NEW_N(a, int32_t, n_topo), *user = STC_NEW_N(a, int32_t, n_topo);
-    c->link_id = STC_NEW_N(a, uint32_t, n_topo + 1);
-    if (!number || !user || !c->link_id) return -1;
-    int shared = 0;
+    double *of_shape = STC_NEW_N(a, double, ((size_t)c->n_shapes + 1) * STC_SLOT_COUNT);
+    double *cap = *out = STC_NEW_N(a, double, (size_t)c->n + 1);
+    struct stc_coll_force force = stc_low_force(low->s);
+    if (!of_shape || !cap) return STC_ERR_NOMEM;
     for (int32_t i = 0; i < c->n; i++) {
-        for (int32_t u = c->use_off[i]; u < c->use_off[i + 1]; u++) {
-            uint32_t link = c->use[u].link;
-            if (number[link] == 0) {
-                c->link_id[c->n_links] = link;
-                number[link] = ++c->n_links;
-                user[link] = i;
-            }
-            if (user[link] != i) shared = 1;
-            c->use[u].link = (uint32_t)number[link] - 1;
+        const struct stc_comm_info *x = &c->info[i];
+        double *most = &of_shape[x->shape * STC_SLOT_COUNT + x->slot];
+        if (c->use_off[i] == c->use_off[i + 1]) continue;
+        for (int32_t k = 0; *most <= 0 && k < low->n_ops; k++) {
+            if (low->ops[k].slot != x->slot) continue;
+            struct stc_coll_est e;
+            stc_coll_time(low->p->coll, &c->shapes[x->shape], (enum stc_coll)low->ops[k].coll, low->ops[k].bytes, &force, &e);
+            double rate = e.net_bytes > 0 && e.seconds > e.latency_s ? e.net_bytes / (e.seconds - e.latency_s) : 0;
+            if (rate > cap[i]) cap[i] = rate;
         }
+        if (*most <= 0) *most = cap[i];
+        cap[i] = *most;
     }
-    return shared;
-}
-
-static void drop_uses(struct stc_comms *c)
-{
-    memset(c->use_off, 0, ((size_t)c->n + 1) * sizeof *c->use_off);
-    c->n_links = 0;
+    return STC_OK;
 }
 
 static enum stc_err partition(struct stc_arena *a, struct stc_lowered *low, struct stc_comms *c)
@@ -366,11 +361,10 @@ enum stc_err stc_comms_make(struct stc_arena *a, struct stc_lowered *low, struct
         e = out->use ? STC_OK : STC_ERR_NOMEM;
     }
     if (e == STC_OK) {
+        double *cap_Bps;
         fill_uses(low, out);
-        int shared = compact_links(a, low, out);
-        if (shared < 0) e = STC_ERR_NOMEM;
-        low->needs_flows = shared > 0;
-        if (shared == 0) drop_uses(out);
+        e = op_caps(a, low, out, &cap_Bps);
+        if (e == STC_OK) e = stc_links_prune(a, low->place->topo, cap_Bps, out, &low->needs_flows);
     }
     if (e == STC_OK) e = partition(a, low, out);
     if (e == STC_OK) e = count_arrivals(a, out);
