@@ -141,6 +141,20 @@ STC_API enum stc_err stc_validate_emit_yaml(struct stc *sim, const char *csv_pat
 STC_API enum stc_err stc_diff(struct stc *a, struct stc *b, enum stc_format format,
                               struct stc_out *out, struct stc_diag *diag) STC_MUST_USE;
 
+/* ==== one kernel or collective ==== */
+
+/* Why the cost model gives these seconds. op: "gemm", "attention", "collective",
+ * ...; sets: "KEY=VALUE". tables: a folder of measured kernels, whose rows nearest
+ * to the question are shown; NULL: none. */
+STC_API enum stc_err stc_explain_op(struct stc *sim, const char *op,
+                                    const char *const *sets, size_t n_sets,
+                                    const char *tables, enum stc_format format,
+                                    struct stc_out *out,
+                                    struct stc_diag *diag) STC_MUST_USE;
+/* The keys of an op; op NULL: the ops. */
+STC_API enum stc_err stc_explain_keys(const char *op, struct stc_out *out,
+                                      struct stc_diag *diag) STC_MUST_USE;
+
 /* ==== what there is ==== */
 
 /* what: "gpus", "nodes", "fabrics", "models", "stacks", "scenarios". */

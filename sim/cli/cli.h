@@ -48,8 +48,8 @@ struct cli_args {
 };
 
 extern const struct cli_cmd *const cli_cmds[]; /* ends with NULL */
-extern const struct cli_cmd cli_simulate, cli_validate, cli_diff, cli_list, cli_show,
-    cli_help;
+extern const struct cli_cmd cli_simulate, cli_validate, cli_diff, cli_explain, cli_list,
+    cli_show, cli_help;
 
 /* ==== args.c ==== */
 

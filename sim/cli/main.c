@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct cli_cmd *const cli_cmds[] = {
-    &cli_simulate, &cli_validate, &cli_diff, &cli_list, &cli_show, &cli_help, NULL};
+const struct cli_cmd *const cli_cmds[] = {&cli_simulate, &cli_validate, &cli_diff,
+                                          &cli_explain,  &cli_list,     &cli_show,
+                                          &cli_help,     NULL};
 
 static enum cli_exit unknown(const char *name)
 {

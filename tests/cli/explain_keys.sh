@@ -1,0 +1,1 @@
+$STEPCAST explain keys; $STEPCAST explain keys launch

@@ -1,0 +1,1 @@
+$STEPCAST explain op gemm gpu=H100-SXM5-80GB m=4096 n=4096 kk=4
