@@ -32,7 +32,7 @@
 #define STC_CLOCK_REF_HZ 1.83e9
 
 #define STC_PAR_MAX  24
-#define STC_FEAT_MAX 16
+#define STC_FEAT_MAX 24
 #define STC_FIT_MAX  256
 #define STC_FIT_ANY  "any" /* as a fit's GPU: pooled over all measured ones */
 #define STC_FIT_GPUS 32    /* GPUs that have a fit of their own */
@@ -169,9 +169,13 @@ struct stc_platform {
     double mem_ramp_bytes;          /* bytes at which half the rate is reached */
     double in_situ[STC_MATH_COUNT]; /* math rate in a long loop / in a burst */
     double in_situ_mem;             /* memory rate in a long loop / in a burst */
-    double launch_gpu_s;            /* between kernels of a CUDA graph */
-    double launch_host_s;           /* host thread, one eager launch */
-    double copy_eff;                /* share of PCIe or C2C */
+    double ref_tdp_w,
+        ref_flop_per_s; /* of the GPU that in_situ was seen on: its power limit, 16-bit peak */
+    double idle_w;       /* what does not go into arithmetic */
+    double power_exp;    /* clock follows (power for arithmetic / peak) to this power */
+    double launch_gpu_s; /* between kernels of a CUDA graph */
+    double launch_host_s; /* host thread, one eager launch */
+    double copy_eff;      /* share of PCIe or C2C */
     double copy_latency_s;
     double pageable_eff; /* of pinned */
     double align_loss;   /* speed lost by widths off the tile (LESSONS 9) */
@@ -234,7 +238,7 @@ void stc_decode_terms(const struct stc_gpu *gpu, const double *v,
 void stc_moe_terms(const struct stc_gpu *gpu, const double *v,
                    const struct stc_moe_q *q, struct stc_terms *t);
 
-#define STC_GEMM_FEATS   16
+#define STC_GEMM_FEATS   22
 #define STC_GEMM_AXES    3
 #define STC_ATTN_FEATS   14
 #define STC_ATTN_AXES    5

@@ -134,10 +134,18 @@ static void try_tile(const struct shape *s, const double *v, int i, struct choic
             try_one(s, v, i, tm, tn, splits[j], best);
 }
 
+/* How much of its last wave a tiling fills, in the logarithm: which tile a
+ * library takes hangs on it, whatever our own choice was. */
+static double last_wave(const struct shape *s, double tm, double tn)
+{
+    double w = ceil(s->m / tm) * ceil(s->n / tn) * s->batch / s->n_sm;
+    return log2(w / ceil(w));
+}
+
 static void set_features(const struct shape *s, const struct choice *b, float *f)
 {
-    double m = log2(s->m), n = log2(s->n), k = log2(s->k),
-           hi = fmax(fmax(b->math_s, b->mem_s), b->pipe_s);
+    double m = log2(s->m), n = log2(s->n), k = log2(s->k);
+    double hi = fmax(fmax(b->math_s, b->mem_s), b->pipe_s);
     const double x[STC_GEMM_FEATS] = {
         m,
         n,
@@ -155,6 +163,12 @@ static void set_features(const struct shape *s, const struct choice *b, float *f
         log2((s->hbm_s + 1e-9) / hi),
         log2(b->seconds),
         fmod(s->m, 16) > 0 ? fmod(s->m, 2) : -1,
+        last_wave(s, 128, 128),
+        last_wave(s, 128, 256),
+        last_wave(s, 256, 128),
+        last_wave(s, 256, 256),
+        last_wave(s, 64, 256),
+        last_wave(s, 64, 128),
     };
     for (int i = 0; i < STC_GEMM_FEATS; i++)
         f[i] = (float)x[i];
@@ -171,7 +185,7 @@ void stc_gemm_terms(const struct stc_gpu *gpu, const double *v,
         try_tile(&s, v, i, &best);
     t->seconds = v[STC_GP_LAUNCH_S] * s.slow_clock + best.seconds;
     const struct stc_dtype_info *d = stc_dtype_info(q->dtype);
-    if (v[STC_GP_QUANT_S] > 1e-8 && d->act_bytes < 2)
+    if (!q->quantized && v[STC_GP_QUANT_S] > 1e-8 && d->act_bytes < 2)
         t->seconds += v[STC_GP_QUANT_S] + s.m * s.k * v[STC_GP_QUANT_PASS] /
                                               (gpu->mem_Bps * v[STC_GP_EFF_HBM]);
     t->flop = 2 * s.batch * s.m * s.n * s.k;
