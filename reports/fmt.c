@@ -137,6 +137,11 @@ void stc_fmt_wrap(struct stc_text *out, const char *label, int indent, const cha
     }
 }
 
+int stc_fmt_spread(int i, int lines, int n)
+{
+    return lines < 2 ? 0 : (int)((long)i * (n - 1) / (lines - 1));
+}
+
 void stc_fmt_section(struct stc_text *out, const char *title)
 {
     stc_text_printf(out, "\n%s\n", title);

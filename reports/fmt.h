@@ -32,6 +32,8 @@ void stc_fmt_fill(struct stc_text *out, char c, int n);
  * to where the text began. Ends with a newline. */
 void stc_fmt_wrap(struct stc_text *out, const char *label, int indent,
                   const char *text);
+/* The i-th of `lines` things out of n, evenly spread, both ends included. */
+int stc_fmt_spread(int i, int lines, int n);
 /* A blank line, the title, a line of dashes. */
 void stc_fmt_section(struct stc_text *out, const char *title);
 

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { LABEL = 9, CELLS = STC_REPORT_COLUMNS - LABEL, STAGES_MAX = 32 };
+enum { LABEL = 9, CELLS = STC_REPORT_COLUMNS - LABEL, STAGES_MAX = 16 };
 
 static char mark(const struct stc_span *s)
 {
@@ -64,8 +64,9 @@ void stc_report_pipeline(const struct stc_result *r, struct stc_text *out)
     if (r->n_spans <= 0 || r->n_stages < 2 || r->step_ticks <= 0) return;
     stc_fmt_section(out, "Pipeline (forward: digit, backward: letter, of the "
                          "micro-batch; - waits for comm, . idle)");
-    for (int st = 0; st < r->n_stages && st < STAGES_MAX; st++)
-        stage_line(r, st, out);
-    if (r->n_stages > STAGES_MAX)
-        stc_text_printf(out, "(%d more stages)\n", (int)r->n_stages - STAGES_MAX);
+    int lines = r->n_stages < STAGES_MAX ? r->n_stages : STAGES_MAX;
+    for (int i = 0; i < lines; i++)
+        stage_line(r, stc_fmt_spread(i, lines, r->n_stages), out);
+    if (r->n_stages > lines)
+        stc_text_printf(out, "(%d of %d stages)\n", lines, (int)r->n_stages);
 }

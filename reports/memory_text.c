@@ -3,6 +3,7 @@
 #include "reports/step_text.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #define GIB 1073741824.0
 
@@ -100,6 +101,41 @@ static void kinds(const struct stc_result *r, struct stc_text *out)
     if (column) stc_text_put(out, "\n");
 }
 
+static void stage_line(const struct stc_result *r, int from, int to,
+                       struct stc_text *out)
+{
+    struct stc_fmt f;
+    char name[32];
+    if (from == to)
+        snprintf(name, sizeof name, "%d", from);
+    else
+        snprintf(name, sizeof name, "%d-%d", from, to);
+    stc_text_printf(out, "stage %-6s %10s  ", name,
+                    stc_fmt_gib(&f, stc_mem_smi(&r->stages[from].mem)));
+    bar(r, &r->stages[from], out);
+    stc_text_put(out, "\n");
+}
+
+/* Neighbours that look alike share a line; of many stages some are shown. */
+static void stages(const struct stc_result *r, struct stc_text *out)
+{
+    enum { MOST = 16 };
+    if (r->n_stages > MOST) {
+        for (int i = 0; i < MOST; i++) {
+            int st = stc_fmt_spread(i, MOST, r->n_stages);
+            stage_line(r, st, st, out);
+        }
+        stc_text_printf(out, "(%d of %d stages)\n", MOST, (int)r->n_stages);
+        return;
+    }
+    for (int from = 0, to; from < r->n_stages; from = to + 1) {
+        for (to = from;
+             to + 1 < r->n_stages && alike(&r->stages[from], &r->stages[to + 1]);)
+            to++;
+        stage_line(r, from, to, out);
+    }
+}
+
 void stc_report_memory(const struct stc_scenario *s, const struct stc_result *r,
                        struct stc_text *out)
 {
@@ -107,20 +143,7 @@ void stc_report_memory(const struct stc_scenario *s, const struct stc_result *r,
     (void)s;
     if (r->n_stages <= 0) return;
     stc_fmt_section(out, "Memory of one GPU at its peak");
-    for (int from = 0; from < r->n_stages;) {
-        int to = from;
-        while (to + 1 < r->n_stages && alike(&r->stages[from], &r->stages[to + 1]))
-            to++;
-        if (from == to)
-            stc_text_printf(out, "stage %-6d", from);
-        else
-            stc_text_printf(out, "stage %d-%-*d", from, from > 9 ? 3 : 4, to);
-        stc_text_printf(out, " %10s  ",
-                        stc_fmt_gib(&f, stc_mem_smi(&r->stages[from].mem)));
-        bar(r, &r->stages[from], out);
-        stc_text_put(out, "\n");
-        from = to + 1;
-    }
+    stages(r, out);
     stc_text_printf(out, "of stage %d:\n", (int)r->peak_stage);
     kinds(r, out);
     stc_text_printf(out, "allocated by the framework %s; in the simulated run %s\n",

@@ -1,5 +1,7 @@
 #include "reports/plot.h"
 
+#include "reports/fmt.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -11,12 +13,6 @@ static void put_title(struct stc_text *out, const char *s)
 {
     for (; *s; s++)
         if (!strchr("\"\\`\n\r", *s)) stc_text_put_n(out, s, 1);
-}
-
-/* Stage of the i-th line: all, or evenly spread with both ends. */
-static int stage_of(int i, int n_lines, int n_stages)
-{
-    return n_lines < 2 ? 0 : (int)((long)i * (n_stages - 1) / (n_lines - 1));
 }
 
 static void data(const struct stc_stage_result *st, const struct stc_result *r,
@@ -54,13 +50,13 @@ enum stc_err stc_report_memory_plot(const struct stc_scenario *s,
                     1.06 * most / GIB);
     for (int i = 0; i < n; i++)
         stc_text_printf(out, "'-' using 1:2 with steps linewidth 2 title 'stage %d', ",
-                        stage_of(i, n, r->n_stages));
+                        stc_fmt_spread(i, n, r->n_stages));
     stc_text_printf(out,
                     "%.6g with lines linewidth 2 dashtype 2 linecolor rgb 'black' "
                     "title 'capacity'\n",
                     r->mem_capacity_bytes / GIB);
     for (int i = 0; i < n; i++)
-        data(&r->stages[stage_of(i, n, r->n_stages)], r, out);
+        data(&r->stages[stc_fmt_spread(i, n, r->n_stages)], r, out);
     enum stc_err err = stc_text_err(out);
     return err == STC_OK ? STC_OK : stc_fail(diag, err, "plot: %s", stc_err_text(err));
 }
