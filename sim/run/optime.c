@@ -29,6 +29,7 @@ static void cost_gemm(const struct stc_optime *t, const struct stc_op *op, struc
     const struct stc_shape_gemm *g = &op->shape.gemm;
     struct stc_gemm_q q = {.m = g->m, .n = g->n, .k = g->k, .batch = g->batch, .dtype = (enum stc_dtype)op->dtype,
                            .layout = gemm_layout(op), .regime = STC_REGIME_IN_SITU,
+                           .quantized = true, /* casts are operators of their own */
                            .accumulate = op->pass == STC_PASS_WGRAD && t->s->stack.wgrad_accum_fused};
     stc_cost_gemm(t->p->cost, &t->s->cluster.gpu, &q, out);
 }
@@ -160,10 +161,14 @@ static void pair(const struct stc_optime *t, const struct stc_op *coll, const st
     enum stc_family f = work->part == STC_PART_ATTENTION ? STC_FAMILY_ATTN_FWD : STC_FAMILY_GEMM;
     double rate = stc_overlap_compute_rate(&t->overlap, &t->s->cluster.gpu, f, &beside);
     double w = (double)work->ticks, c = e->seconds * STC_TICKS_PER_S / stc_overlap_comm_rate(&t->overlap, f);
-    double edge = c / n_chunks(t, coll); /* the first chunk has nothing beside it */
-    double rest = c - edge;
-    double both = rest * rate >= w ? rest : rest + (w - rest * rate);
-    stc_tick all = (stc_tick)(edge + both + 0.5);
+    double n = n_chunks(t, coll);
+    double slowed = c * rate >= w ? w / rate : w + c * (1 - rate); /* the product, while both run */
+    /* A gather's first chunk is the rank's own: nothing is exposed at its start.
+     * A scatter's last chunk leaves after the product. Bound by the links, one
+     * chunk of the product stands out at the other end. */
+    double edge = coll->shape.coll.overlap == STC_OVERLAP_PREV ? c / n : 0;
+    double both = slowed + edge > c + w / n ? slowed + edge : c + w / n;
+    stc_tick all = (stc_tick)(both + 0.5);
     work->exposed = all - work->ticks;
     work->hidden = stc_s_to_tick(e->seconds);
     work->ticks = all;
