@@ -88,6 +88,14 @@ void stc_nodes_embed(struct stc_nodes *s)
     const struct stc_model *m = s->b->model;
     double x = s->sp_tokens * m->hidden * s->elem;
     struct stc_bnode *n;
+    if (m->kind == STC_MODEL_CNN) {
+        stc_nodes_convs(s);
+        return;
+    }
+    if (m->kind == STC_MODEL_AUDIO) {
+        stc_nodes_audio(s);
+        return;
+    }
     if (m->kind == STC_MODEL_VIT) {
         patches(s);
     } else {
@@ -136,6 +144,17 @@ void stc_nodes_head(struct stc_nodes *s)
     const struct stc_model *m = s->b->model;
     double h = m->hidden;
     struct stc_bnode *n;
+    if (m->kind == STC_MODEL_CNN || m->kind == STC_MODEL_AUDIO) {
+        double rows = s->tokens, v = m->vocab > 1 ? m->vocab : m->n_classes;
+        if (m->vocab > 1) {
+            stc_node_gemm(s, STC_OP_LOGITS, rows, v, h)->op.keep_bytes =
+                rows * h * s->elem;
+        }
+        n = stc_node_mem(s, STC_OP_XENT, STC_MEMOP_XENT, rows * v * 4.0,
+                         rows * v * 4.0);
+        n->op.n_launches = 3;
+        return;
+    }
     if (m->kind != STC_MODEL_ENCODER) {
         stc_nodes_norm(s, STC_OP_NORM_FINAL, s->sp_tokens, h);
     }

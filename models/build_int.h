@@ -16,7 +16,7 @@
 
 #include "models/build.h"
 
-enum { STC_NODE_MAX = 512 }; /* ELECTRA: twelve generator layers before the first */
+enum { STC_NODE_MAX = 1024 }; /* ELECTRA: twelve generator layers before the first */
 
 enum stc_node_tp { /* collectives of a product */
                    STC_TP_NONE,
@@ -82,6 +82,8 @@ void stc_nodes_attention(struct stc_nodes *s, int cross);
 void stc_nodes_mlp(struct stc_nodes *s);
 void stc_nodes_moe(struct stc_nodes *s);
 void stc_nodes_layer(struct stc_nodes *s);
+void stc_nodes_convs(struct stc_nodes *s);
+void stc_nodes_audio(struct stc_nodes *s);
 void stc_nodes_embed(struct stc_nodes *s);
 void stc_nodes_head(struct stc_nodes *s);
 void stc_nodes_mtp(struct stc_nodes *s);

@@ -50,6 +50,12 @@ int32_t stc_build_seq(const struct stc_build *b, int32_t layer)
     if (m->kind == STC_MODEL_VIT) {
         return (m->image / m->patch) * (m->image / m->patch) + 1;
     }
+    if (m->kind == STC_MODEL_CNN) { /* an image is one token */
+        return 1;
+    }
+    if (m->kind == STC_MODEL_AUDIO) {
+        return stc_model_frames(m, b->train->seq_len);
+    }
     int dec = stc_model_layer_is_decoder(m, layer);
     int32_t dec_len =
         b->train->dec_seq_len > 0 ? b->train->dec_seq_len : m->dec_seq_len;

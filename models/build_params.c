@@ -49,7 +49,8 @@ struct stc_param_count stc_build_params(const struct stc_build *b, enum stc_bloc
     double tp = b->layout->tp, h = m->hidden,
            pad = stc_build_padded_vocab(b) - m->vocab;
     struct stc_param_count c = {0, 0};
-    int table = m->kind != STC_MODEL_VIT;
+    int table = m->kind != STC_MODEL_VIT && m->kind != STC_MODEL_CNN &&
+                m->kind != STC_MODEL_AUDIO;
     switch (block) {
     case STC_BLOCK_LAYER: return layer_params(b, layer);
     case STC_BLOCK_EMBED:

@@ -323,6 +323,18 @@ static double mtp_act(const struct stc_build *b)
     return b->model->mtp_layers * (stc_mem_layer_act(b, last) + ends);
 }
 
+/* Outputs of a net's convolutions, and what their batch norms keep. */
+static double conv_act(const struct stc_build *b)
+{
+    struct stc_conv convs[STC_MAX_CONVS];
+    int n = stc_model_convs(b->model, b->train->seq_len, convs);
+    double elements = 0;
+    for (int i = 0; i < n; i++) {
+        elements += (double)convs[i].places * convs[i].out * (1 + convs[i].norm);
+    }
+    return elements * b->layout->micro_batch * stc_build_elem_bytes(b);
+}
+
 /* Activations of a chunk, one micro-batch; the fullest recomputed layer apart. */
 static double chunk_act(const struct stc_build *b, int32_t stage, int32_t chunk,
                         double *recomputed_peak)
@@ -401,7 +413,7 @@ static double logits_bytes(const struct stc_build *b)
         each = b->stack->logits_bytes_compiled;
     }
     each += b->model->logits_extra_bytes - (stc_build_elem_bytes(b) > 2 ? 2 : 0);
-    if (b->model->kind == STC_MODEL_VIT || b->model->gen_hidden > 0) {
+    if (b->model->kind >= STC_MODEL_VIT || b->model->gen_hidden > 0) {
         return 0;
     }
     if (b->model->kind == STC_MODEL_ENCODER && b->stack->masked_head_gather) {
@@ -428,6 +440,9 @@ static void add_activations(const struct stc_build *b, int32_t stage,
         alive += mtp_act(b);
     }
     out->bytes[STC_MEM_ACT] += alive;
+    if (stage == 0 && b->model->n_net > 0) {
+        out->bytes[STC_MEM_ACT] += conv_act(b) * stc_mem_in_flight(l, stage);
+    }
     if (stage == 0) { /* masks of the embedding's dropout */
         out->bytes[STC_MEM_ACT] +=
             stc_build_dropout(b) ? stc_build_boundary_bytes(b) / stc_build_elem_bytes(b)

@@ -36,7 +36,7 @@ static char letter(const struct stc_model *m, int32_t layer)
 
 int stc_model_layer_has_attention(const struct stc_model *m, int32_t layer)
 {
-    char c = letter(m, layer);
+    char c = m->kind == STC_MODEL_CNN ? '0' : letter(m, layer);
     return c == 0 || c == '*';
 }
 
@@ -47,7 +47,7 @@ int stc_model_layer_is_mamba(const struct stc_model *m, int32_t layer)
 
 int stc_model_layer_has_mlp(const struct stc_model *m, int32_t layer)
 {
-    char c = letter(m, layer);
+    char c = m->kind == STC_MODEL_CNN ? '0' : letter(m, layer);
     return c == '-' || (c == 0 && !stc_model_layer_is_moe(m, layer));
 }
 
@@ -166,6 +166,9 @@ double stc_model_layer_expert_params(const struct stc_model *m, int32_t layer)
 
 int stc_model_layer_n_norms(const struct stc_model *m, int32_t layer)
 {
+    if (m->kind == STC_MODEL_CNN) {
+        return 0;
+    }
     if (letter(m, layer)) {
         return 1;
     }
@@ -210,11 +213,27 @@ static double vit_embedding(const struct stc_model *m)
     return (double)m->channels * m->patch * m->patch * h + h + h + (n + 1) * h;
 }
 
+/* wav2vec 2.0 (2006.11477): convolutions, a norm over the first's channels, norm
+ * and projection to the hidden width, a grouped convolution of 128 taps for
+ * positions (with its weight norm), the encoder's norm, the mask's vector. */
+static double audio_embedding(const struct stc_model *m)
+{
+    double h = m->hidden, c = m->n_net >= 6 ? m->net[m->n_net - 5] : h;
+    return stc_model_conv_params(m) + 2 * c + 2 * c + c * h + h + h * (h / 16) * 128 +
+           h + 128 + stc_model_norm_params(m, h) + h;
+}
+
 double stc_model_embedding_params(const struct stc_model *m)
 {
     double h = m->hidden;
     if (m->kind == STC_MODEL_VIT) {
         return vit_embedding(m);
+    }
+    if (m->kind == STC_MODEL_CNN) {
+        return stc_model_conv_params(m);
+    }
+    if (m->kind == STC_MODEL_AUDIO) {
+        return audio_embedding(m);
     }
     double p = m->vocab * h + m->n_token_types * h;
     p += m->pos == STC_POS_LEARNED ? m->max_positions * h : 0;
@@ -226,6 +245,9 @@ double stc_model_embedding_params(const struct stc_model *m)
 double stc_model_head_params(const struct stc_model *m)
 {
     double h = m->hidden, p = 0;
+    if (m->kind == STC_MODEL_CNN || m->kind == STC_MODEL_AUDIO) {
+        return m->vocab > 1 ? h * m->vocab + m->vocab : 0; /* CTC */
+    }
     if (m->kind != STC_MODEL_ENCODER) { /* BERT's last norm is its last layer's */
         p += stc_model_norm_params(m, h) * (m->kind == STC_MODEL_ENC_DEC ? 2 : 1);
     }
@@ -317,6 +339,9 @@ static double attention_macs(const struct stc_model *m, int32_t layer, double se
 static double model_macs_per_token(const struct stc_model *m, double seq_len, int halve)
 {
     double macs = 0, h = m->hidden;
+    if (m->kind == STC_MODEL_CNN) { /* a token is an image */
+        return stc_model_conv_macs(m, 0);
+    }
     int32_t n = m->n_layers + m->dec_layers;
     for (int32_t l = 0; l < n; l++) {
         macs += layer_macs(m, l) + attention_macs(m, l, seq_len, halve);
@@ -329,6 +354,11 @@ static double model_macs_per_token(const struct stc_model *m, double seq_len, in
     if (m->kind == STC_MODEL_VIT) {
         return macs + (double)m->channels * m->patch * m->patch * h;
     }
+    if (m->kind ==
+        STC_MODEL_AUDIO) { /* projection, grouped convolution for positions, CTC head */
+        double c = m->n_net >= 6 ? m->net[m->n_net - 5] : h;
+        return macs + c * h + h * (h / 16) * 128 + (m->vocab > 1 ? h * m->vocab : 0);
+    }
     return macs + h * m->vocab;
 }
 
@@ -336,6 +366,12 @@ double stc_model_flop(const struct stc_model *m, enum stc_flop_convention c,
                       double tokens, double seq_len)
 {
     double h = m->hidden, l = m->n_layers;
+    if (m->kind == STC_MODEL_AUDIO) { /* tokens are audio samples; layers see frames */
+        double frames = stc_model_frames(m, seq_len);
+        double clip = model_macs_per_token(m, frames, 0) * frames +
+                      stc_model_conv_macs(m, seq_len);
+        return 6.0 * tokens / seq_len * clip;
+    }
     switch (c) {
     case STC_FLOP_MODEL: return 6.0 * tokens * model_macs_per_token(m, seq_len, 0);
     case STC_FLOP_MODEL_CAUSAL:

@@ -80,6 +80,8 @@ struct stc_model {
     char pattern[128];
     int32_t mamba_heads, mamba_head_dim, mamba_state,
         mamba_groups; /* 0: 2*hidden/64, 64, 128, 8 */
+    /* convolutional nets and front ends: rows of {type, outputs, kernel, stride, padding, repeat} */
+    int32_t net[96], n_net;
     /* what a published run of this model fixes beside its sizes */
     int32_t
         attention_unfused; /* 1: the run keeps the scores in memory whatever the stack can do */
@@ -101,6 +103,33 @@ int stc_model_gated(const struct stc_model *m); /* MLP with two input products *
 int stc_model_layer_is_moe(const struct stc_model *m, int32_t layer);
 int32_t stc_model_total_layers(
     const struct stc_model *m); /* n_layers + dec_layers + mtp */
+
+/* Types of the rows of `net`. */
+enum stc_net_row {
+    STC_NET_CONV,       /* bias, ReLU */
+    STC_NET_CONV_NORM,  /* batch norm, ReLU */
+    STC_NET_POOL,       /* maximum; kernel 0: mean over all */
+    STC_NET_LINEAR,     /* bias, ReLU */
+    STC_NET_BOTTLENECK, /* ResNet (1512.03385 fig. 5): 1x1, 3x3, 1x1 around a shortcut */
+    STC_NET_CONV_BARE   /* no bias, GELU: wav2vec 2.0's front end */
+};
+
+/* One convolution or linear layer of a net, as products see it. */
+struct stc_conv {
+    int32_t in, out,
+        kernel; /* taps: kernel^2, or kernel of a 1-D net; a linear layer is 1x1 on one place */
+    int32_t places; /* output places a sample */
+    int32_t norm, bias, pool;
+};
+enum { STC_MAX_CONVS = 320 };
+/* The net spelt out; `length`: samples of a 1-D net. Returns how many. */
+int stc_model_convs(const struct stc_model *m, double length,
+                    struct stc_conv out[STC_MAX_CONVS]);
+double stc_model_conv_params(
+    const struct stc_model *m); /* of the net, without what is not in rows */
+double stc_model_conv_macs(const struct stc_model *m, double length); /* a sample */
+int32_t stc_model_frames(const struct stc_model *m,
+                         double length); /* places behind the last row */
 
 /* Parameters: exact, as the publisher counts them (vocab unpadded; the layers of
  * multi-token prediction apart). */

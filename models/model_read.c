@@ -62,6 +62,8 @@ static const struct stc_bind_row rows[] = {
     N(moe_latent, "width that routed experts work in"),
     {STC_BIND_FIELD("", "pattern", NAME, struct stc_model, pattern),
      .help = "a letter a layer: M mixer, * attention, - MLP, E experts"},
+    {STC_BIND_LIST("", "net", INT_LIST, struct stc_model, net, n_net),
+     .help = "rows of type, outputs, kernel, stride, padding, repeat"},
     N(mamba_heads, "heads of a mixer"),
     N(mamba_head_dim, "size of a mixer's head"),
     N(mamba_state, "state a channel"),

@@ -42,6 +42,7 @@ static const struct stc_bind_row rows[] = {
      .names = recomputes, .help = "recompute when unstated"},
     I(default_flash, "fused attention when unstated"),
     I(default_dropout, "dropout layers are there"),
+    I(balance_head, "the last stage has fewer layers for its head"),
     I(vocab_pad_multiple, "vocabulary padded to this times tp"),
     I(overlap_grad_reduce, "gradient buckets beside the last backward"),
     I(overlap_param_gather, "zero-1 gathers beside the next forward"),

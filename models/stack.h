@@ -48,6 +48,7 @@ struct stc_stack {
     int32_t default_recompute; /* enum stc_recompute */
     int32_t default_flash;
     int32_t default_dropout;
+    int32_t balance_head;         /* pipeline cut by cost: the last stage has fewer layers, the head counts for them */
     int32_t vocab_pad_multiple; /* padded to this times tp */
 
     /* overlap */

@@ -309,6 +309,56 @@ START_TEST(build_kinds_tell_layers_apart)
 }
 END_TEST
 
+START_TEST(build_nets_are_their_convolutions)
+{
+    static const char *const names[] = {"resnet-50", "cifar-cnn", "wav2vec2-base"};
+    struct stc_arena a = STC_ARENA_INIT;
+    for (int i = 0; i < 3; i++) {
+        struct stc_kit k;
+        struct stc_ops f, b;
+        stc_kit_init(&k, names[i], "pytorch-ddp-2021", 16000);
+        k.layout.micro_batch = 4;
+        k.train.flash = 1;
+        ck_assert_int_eq(stc_build_fwd(&a, &k.b, STC_BLOCK_EMBED, 0, &f, NULL), STC_OK);
+        ck_assert_int_eq(stc_build_bwd(&a, &k.b, STC_BLOCK_EMBED, 0, 0, &b, NULL),
+                         STC_OK);
+        double front = 2 * 4 * stc_model_conv_macs(&k.model, 16000),
+               got = stc_ops_flop(&f);
+        double ends =
+            k.model.kind == STC_MODEL_AUDIO ? 2.0 * 4 * 49 * 768 * (512 + 48 * 128) : 0;
+        ck_assert_double_eq_tol(got, front + ends, front * 1e-9);
+        struct stc_conv convs[STC_MAX_CONVS];
+        ck_assert_int_gt(stc_model_convs(&k.model, 16000, convs), 4);
+        double taps = k.model.kind == STC_MODEL_AUDIO
+                          ? convs[0].kernel
+                          : convs[0].kernel * convs[0].kernel;
+        double first = 2 * 4 * taps * convs[0].in * convs[0].out * convs[0].places;
+        ck_assert_double_eq_tol(stc_ops_flop(&b), 2 * got - first,
+                                got * 1e-9); /* no input gradient */
+    }
+    stc_arena_free(&a);
+}
+END_TEST
+
+START_TEST(build_electra_runs_two_networks)
+{
+    struct stc_arena a = STC_ARENA_INIT;
+    struct stc_kit k, bert;
+    stc_kit_init(&k, "electra-base", "tensorflow2-horovod-2021", 512);
+    stc_kit_init(&bert, "bert-base", "tensorflow2-horovod-2021", 512);
+    struct stc_ops with, without;
+    ck_assert_int_eq(stc_build_fwd(&a, &k.b, STC_BLOCK_EMBED, 0, &with, NULL), STC_OK);
+    ck_assert_int_eq(stc_build_fwd(&a, &bert.b, STC_BLOCK_EMBED, 0, &without, NULL),
+                     STC_OK);
+    ck_assert_double_eq(stc_ops_flop(&without), 0);
+    /* 12 layers a third as wide: a ninth of the products, a third of the attention; and its head */
+    double layers = 12 * (24.0 * 512 * 256 * 256 + 4.0 * 512 * 512 * 256);
+    double head = 2.0 * 80 * 768 * (256 + 30528.0);
+    ck_assert_double_eq_tol(stc_ops_flop(&with), layers + head, (layers + head) * 1e-3);
+    stc_arena_free(&a);
+}
+END_TEST
+
 START_TEST(build_pads_the_vocabulary)
 {
     struct stc_kit k;
@@ -370,6 +420,8 @@ static Suite *build_suite(void)
     tcase_add_test(t, build_adapters_replace_weight_gradients);
     tcase_add_test(t, build_params_of_ranks_add_up);
     tcase_add_test(t, build_kinds_tell_layers_apart);
+    tcase_add_test(t, build_nets_are_their_convolutions);
+    tcase_add_test(t, build_electra_runs_two_networks);
     tcase_add_test(t, build_pads_the_vocabulary);
     tcase_add_test(t, build_optimizer_moves_thirty_bytes_a_parameter);
     tcase_add_test(t, build_runs_out_of_memory_cleanly);

@@ -25,6 +25,10 @@ static const struct {
     {"t5-v1.1-large", 783150080, "google/t5-v1_1-large"},
     {"ViT-B/16", 86567656, "torchvision vit_b_16"},
     {"phi-1.5", 1418270720, "microsoft/phi-1_5"},
+    {"resnet-50", 25557032, "torchvision resnet50"},
+    {"resnet-152", 60192808, "torchvision resnet152"},
+    {"cifar-cnn", 62006, "COURSE: 62,006"},
+    {"wav2vec2-base", 94371712, "facebook/wav2vec2-base"},
     {"igpt-10m", 10001664, "course assessment"},
     {"gpt-oss-120b", 116829156672, "openai/gpt-oss-120b"},
     {"deepseek-v2", 235741434880, "deepseek-ai/DeepSeek-V2"},
@@ -97,6 +101,19 @@ START_TEST(model_active_parameters_are_the_publishers)
         find("nemotron3-super-release-gb200"); /* Nemotron 3 Super, 120B-A12B */
     ck_assert_double_eq_tol(stc_model_params(&hybrid), 120.6e9, 3e8);
     ck_assert_double_eq_tol(stc_model_params_active(&hybrid), 12.7e9, 3e8);
+}
+END_TEST
+
+START_TEST(model_resnet_flop_is_the_papers)
+{
+    struct stc_model m = find("resnet-50"), big = find("resnet-152");
+    /* 1512.03385 table 1: 3.8 and 11.3 GFLOPs, multiply-adds, without shortcuts'
+     * products; torchvision's accounting gives 4.09 and 11.51 */
+    ck_assert_double_eq_tol(stc_model_conv_macs(&m, 0), 4.09e9, 0.03e9);
+    ck_assert_double_eq_tol(stc_model_conv_macs(&big, 0), 11.51e9, 0.06e9);
+    ck_assert_int_eq(stc_model_frames(&m, 0), 1);
+    struct stc_model audio = find("wav2vec2-base"); /* 16 kHz: 49 frames a second */
+    ck_assert_int_eq(stc_model_frames(&audio, 16000), 49);
 }
 END_TEST
 
@@ -193,6 +210,7 @@ static Suite *model_suite(void)
     tcase_add_test(t, model_flop_is_narayanan_eq_3);
     tcase_add_test(t, model_causal_convention_halves_attention);
     tcase_add_test(t, model_active_parameters_are_the_publishers);
+    tcase_add_test(t, model_resnet_flop_is_the_papers);
     tcase_add_test(t, model_mtp_is_counted_apart);
     tcase_add_test(t, model_names_compare_without_case_and_dashes);
     tcase_add_test(t, model_unknown_name_lists_near_ones);
