@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "calib/coll_lm.h"
+#include "calib/evidence_pack.h"
 #include "calib/fit_trees.h"
 #include "sim/base/rng.h"
 #include "sim/base/stats.h"
@@ -91,6 +92,20 @@ static enum stc_err fit_values(struct stc_fit_group *g, const struct stc_fit_opt
 
 /* ==== residual ==== */
 
+/* The shapes that the residual was grown from; feat holds all rows in order. */
+static enum stc_err keep_evidence(struct stc_fit_group *g, const float *feat,
+                                  struct stc_residual *r)
+{
+    double *s = STC_NEW_N(&g->arena, double, (size_t)g->n);
+    int32_t *id = STC_NEW_N(&g->arena, int32_t, (size_t)g->n);
+    if (s == NULL || id == NULL) return stc_fail(&g->diag, STC_ERR_NOMEM, "evidence");
+    for (int i = 0; i < g->n; i++) {
+        s[i] = g->rows[i].seconds;
+        id[i] = g->rows[i].id;
+    }
+    return stc_evidence_make(&g->arena, feat, s, id, g->n, r, &g->diag);
+}
+
 static enum stc_err fit_residual(struct stc_fit_group *g, int fold, const double *v,
                                  struct stc_residual **out)
 {
@@ -113,6 +128,7 @@ static enum stc_err fit_residual(struct stc_fit_group *g, int fold, const double
     }
     enum stc_err err = stc_trees_grow(&g->arena, &stc_trees_default, feat, y, n,
                                       n_feats, n_axes, r, &g->diag);
+    if (err == STC_OK && fold < 0) err = keep_evidence(g, feat, r);
     if (err == STC_OK) *out = r;
     return err;
 }
@@ -310,6 +326,31 @@ static enum stc_err gather(struct stc_arena *a, struct stc_fit_group *g, int n,
     return STC_OK;
 }
 
+static enum stc_err copy_evidence(struct stc_arena *a, struct stc_residual *r,
+                                  struct stc_diag *diag)
+{
+    const struct stc_evidence *s = r->evidence;
+    r->seen = NULL;
+    r->n_seen = 0;
+    if (s == NULL) return STC_OK;
+    size_t n = (size_t)s->n, axes = (size_t)s->n_axes;
+    struct stc_evidence *e = STC_NEW(a, struct stc_evidence);
+    uint8_t *index = STC_NEW_N(a, uint8_t, n * axes);
+    float *log2_s = STC_NEW_N(a, float, n);
+    int32_t *id = STC_NEW_N(a, int32_t, n);
+    if (e == NULL || index == NULL || log2_s == NULL || id == NULL)
+        return stc_fail(diag, STC_ERR_NOMEM, "evidence");
+    *e = *s;
+    memcpy(index, s->index, n * axes);
+    memcpy(log2_s, s->log2_s, n * sizeof *log2_s);
+    memcpy(id, s->id, n * sizeof *id);
+    e->index = index;
+    e->log2_s = log2_s;
+    e->id = id;
+    r->evidence = e;
+    return stc_evidence_done(a, r, diag);
+}
+
 /* The groups' arenas go with the caller's: trees are copied over. */
 static enum stc_err keep_residual(struct stc_arena *a, struct stc_fit *f,
                                   struct stc_diag *diag)
@@ -330,7 +371,7 @@ static enum stc_err keep_residual(struct stc_arena *a, struct stc_fit *f,
     r->threshold = t;
     r->leaf = leaf;
     f->residual = r;
-    return STC_OK;
+    return copy_evidence(a, r, diag);
 }
 
 enum stc_err stc_fit_compute(struct stc_arena *a, const char *folder,

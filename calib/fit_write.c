@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "calib/evidence_pack.h"
 #include "calib/fit.h"
 #include "kernels/residual.h"
 
@@ -112,6 +113,11 @@ static enum stc_err write_residuals(const struct stc_cost *c, enum stc_family fa
         write_range(f, t, t->residual);
         for (int tree = 0; tree < t->residual->n_trees; tree++)
             write_tree(f, t, t->residual, tree);
+        if (t->residual->evidence == NULL) continue;
+        char prefix[112];
+        snprintf(prefix, sizeof prefix, "%s,%s", t->gpu,
+                 stc_dtype_info((enum stc_dtype)t->variant)->name);
+        stc_evidence_write(f, prefix, t->residual->evidence);
     }
     return close_it(f, name, diag);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "calib/evidence_pack.h"
 #include "kernels/residual.h"
 #include "sim/base/doc.h"
 #include "sim/base/embed.h"
@@ -269,6 +270,25 @@ static struct stc_fit *fit_of(struct stc_cost *c, int family, const char *gpu,
     return NULL;
 }
 
+static enum stc_err take_row(struct stc_arena *a, struct growing *g,
+                             const struct stc_csv *csv, int index,
+                             struct stc_diag *diag)
+{
+    const char *kind = stc_csv_text(csv, 2), *text = stc_csv_text(csv, 4);
+    enum stc_err err;
+    if (strcmp(kind, "tree") == 0) return take_tree(a, g, csv, 4, diag);
+    if (strcmp(kind, "range") == 0) return take_range(g, csv, index, 4, diag);
+    if (strcmp(kind, "axis") == 0)
+        err = stc_evidence_axis(a, g->r, index, text, diag);
+    else if (strcmp(kind, "rows") == 0)
+        err = stc_evidence_rows(a, g->r, text, diag);
+    else
+        return stc_csv_fail(csv, 2, diag, STC_ERR_UNKNOWN,
+                            "\"%s\" is not tree, range, axis or rows", kind);
+    return err == STC_OK ? err
+                         : stc_fail_prefix(diag, err, "%s:%d", csv->name, csv->line);
+}
+
 /* Columns: gpu, variant, kind, index, a, b. */
 static enum stc_err take_rows(struct stc_arena *a, struct stc_cost *c, int family,
                               struct stc_csv *csv, struct stc_diag *diag)
@@ -300,9 +320,7 @@ static enum stc_err take_rows(struct stc_arena *a, struct stc_cost *c, int famil
         }
         err = stc_csv_i64(csv, 3, &index, NULL, diag);
         if (err != STC_OK) break;
-        bool tree = strcmp(stc_csv_text(csv, 2), "tree") == 0;
-        err = tree ? take_tree(a, &g, csv, 4, diag)
-                   : take_range(&g, csv, (int)index, 4, diag);
+        err = take_row(a, &g, csv, (int)index, diag);
     }
     return err;
 }
@@ -350,6 +368,10 @@ static enum stc_err load_from(struct stc_arena *a, const char *dir,
         if (err == STC_OK && there) err = take_rows(a, c, f, &csv, diag);
         if (there) stc_csv_close(&csv);
     }
+    for (int i = 0; i < c->n_fits && err == STC_OK; i++)
+        if (c->fits[i].residual != NULL)
+            err = stc_evidence_done(
+                a, (struct stc_residual *)(uintptr_t)c->fits[i].residual, diag);
     if (err == STC_OK && !stc_cost_index(c))
         err = stc_fail(diag, STC_ERR_RANGE, "fits.yaml: too many fits");
     if (err == STC_OK) *out = c;

@@ -245,6 +245,6 @@ void stc_moe_terms(const struct stc_gpu *gpu, const double *v,
 #define STC_DECODE_FEATS 14
 #define STC_DECODE_AXES  5
 #define STC_MOE_FEATS    16
-#define STC_MOE_AXES     7
+#define STC_MOE_AXES     8
 
 #endif

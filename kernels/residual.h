@@ -36,6 +36,7 @@ struct stc_residual {
     float lo[STC_FEAT_MAX], hi[STC_FEAT_MAX]; /* measured range of the axes */
     uint32_t n_seen;      /* slots of the table, a power of two; 0: none */
     const uint64_t *seen; /* open addressing; 0 is an empty slot */
+    const struct stc_evidence *evidence; /* kernels/evidence.h; NULL: not kept */
 };
 
 struct stc_residual_hit {

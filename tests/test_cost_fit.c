@@ -9,6 +9,7 @@
 #include "calib/load_cost.h"
 #include "hw/catalogue.h"
 #include "kernels/cost_memo.h"
+#include "kernels/evidence.h"
 #include "sim/base/rng.h"
 #include "tests/testing.h"
 
@@ -143,8 +144,17 @@ START_TEST(a_measured_row_is_forecast)
     struct stc_est e;
     stc_cost_gemm(cost, g, &q, &e);
     stc_assert_near(e.seconds, 684.1e-6, 0.06);
-    ck_assert_int_le(e.tier, STC_TIER_INTERPOLATED);
+    ck_assert_int_eq(e.tier, STC_TIER_MEASURED);
     ck_assert(!e.outside);
+    struct stc_evidence_hit near[3];
+    ck_assert_int_eq(stc_cost_nearest_gemm(cost, g, &q, 3, near), 3);
+    stc_assert_near(near[0].seconds, 684.1e-6, 0.002);
+    ck_assert_double_eq_tol(near[0].distance, 0, 1e-3);
+    ck_assert_double_eq(near[0].axis[1], 12288);
+    ck_assert_double_ge(near[1].distance, near[0].distance);
+    q.m = 4000; /* not in the table */
+    stc_cost_gemm(cost, g, &q, &e);
+    ck_assert_int_eq(e.tier, STC_TIER_INTERPOLATED);
     q.k = 1 << 22;
     stc_cost_gemm(cost, g, &q, &e);
     ck_assert(e.outside);
