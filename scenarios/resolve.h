@@ -12,13 +12,19 @@
 /* Copies every said value of a section's rows to its target. */
 void stc_resolve_put(struct stc_scenario *s, const char *section);
 
-STC_MUST_USE enum stc_err stc_resolve_model(struct stc_scenario *s, struct stc_diag *diag);
-STC_MUST_USE enum stc_err stc_resolve_cluster(struct stc_scenario *s, struct stc_diag *diag);
-STC_MUST_USE enum stc_err stc_resolve_stack(struct stc_scenario *s, struct stc_diag *diag);
-STC_MUST_USE enum stc_err stc_resolve_train(struct stc_scenario *s, struct stc_diag *diag);
-STC_MUST_USE enum stc_err stc_resolve_layout(struct stc_scenario *s, struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_resolve_model(struct stc_scenario *s,
+                                            struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_resolve_cluster(struct stc_scenario *s,
+                                              struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_resolve_stack(struct stc_scenario *s,
+                                            struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_resolve_train(struct stc_scenario *s,
+                                            struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_resolve_layout(struct stc_scenario *s,
+                                             struct stc_diag *diag);
 /* Can the layout be cut from this model on this cluster? */
-STC_MUST_USE enum stc_err stc_resolve_check(const struct stc_scenario *s, struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_resolve_check(const struct stc_scenario *s,
+                                            struct stc_diag *diag);
 
 /* The said number, or `other` when it was not said. */
 static inline int32_t stc_said_or(int32_t said, int32_t other)

@@ -10,15 +10,21 @@ const struct cli_cmd *const cli_cmds[] = {&cli_simulate, &cli_validate, &cli_dif
                                           &cli_explain,  &cli_list,     &cli_show,
                                           &cli_help,     NULL};
 
+static size_t n_cmds(void)
+{
+    size_t n = 0;
+    while (cli_cmds[n])
+        n++;
+    return n;
+}
+
 static enum cli_exit unknown(const char *name)
 {
     const char *names[32];
     char near[128];
     size_t n = 0;
-    while (cli_cmds[n] && n < sizeof names / sizeof names[0]) {
+    for (; n < sizeof names / sizeof names[0] && n < n_cmds(); n++)
         names[n] = cli_cmds[n]->name;
-        n++;
-    }
     cli_complain("%s: no such command%s; stepcast help lists them", name,
                  stc_did_you_mean(name, names, n, near, sizeof near));
     return CLI_USAGE;
