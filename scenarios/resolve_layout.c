@@ -151,6 +151,25 @@ static void pipeline(struct stc_scenario *s)
     l->schedule = (uint8_t)chosen;
 }
 
+/* Stacks that deal blocks by cost: the head takes the place of as many layers as
+ * it has parameters' worth of products. */
+static void balance_head(struct stc_scenario *s)
+{
+    struct stc_layout *l = &s->layout;
+    int said = s->line[STC_KEY_first_extra] != 0 || s->line[STC_KEY_last_extra] != 0;
+    if (!s->stack.balance_head || said || l->pp == 1 || l->vp > 1) return;
+    int32_t n = stc_model_total_layers(&s->model);
+    double head = (double)s->model.vocab * s->model.hidden / stc_model_layer_params(&s->model, n - 1);
+    double want = (n + head) / l->pp - head; /* layers of the last stage */
+    double best = n;
+    for (int32_t x = 0; x > -n; x--) {
+        double last = (double)(n - x) / l->pp + x, off = last > want ? last - want : want - last;
+        if ((n - x) % l->pp != 0 || last < 1 || off >= best) continue;
+        best = off;
+        l->last_stage_extra = (int16_t)x;
+    }
+}
+
 enum stc_err stc_resolve_layout(struct stc_scenario *s, struct stc_diag *diag)
 {
     struct stc_layout *l = &s->layout;
@@ -170,5 +189,6 @@ enum stc_err stc_resolve_layout(struct stc_scenario *s, struct stc_diag *diag)
     l->recompute =
         (uint8_t)stc_chosen_or(s->said.recompute, s->stack.default_recompute);
     pipeline(s);
+    balance_head(s);
     return STC_OK;
 }
