@@ -456,8 +456,13 @@ static enum stc_err begin(struct stc_arena *a, const struct stc_build *b,
                           enum stc_block block, int32_t layer, struct stc_nodes **s,
                           struct stc_ops *out, struct stc_diag *diag)
 {
+    int many = b->model->n_net > 0 || b->model->gen_hidden > 0;
     *s = STC_NEW(a, struct stc_nodes);
-    if (!*s) {
+    if (*s) {
+        (*s)->cap = many ? STC_NODE_MAX : STC_NODE_FEW;
+        (*s)->node = STC_NEW_N(a, struct stc_bnode, (size_t)(*s)->cap);
+    }
+    if (!*s || !(*s)->node) {
         return stc_fail(diag, STC_ERR_NOMEM, "operator list: no memory");
     }
     int32_t at = layer;

@@ -31,7 +31,7 @@ void stc_nodes_convs(struct stc_nodes *s)
 {
     struct stc_conv convs[STC_MAX_CONVS];
     int n = stc_model_convs(s->b->model, s->b->train->seq_len, convs);
-    for (int i = 0; i < n && s->n + 8 < STC_NODE_MAX; i++) {
+    for (int i = 0; i < n && s->n + 8 < s->cap; i++) {
         conv(s, &convs[i], i == 0);
     }
 }

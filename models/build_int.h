@@ -16,7 +16,10 @@
 
 #include "models/build.h"
 
-enum { STC_NODE_MAX = 1024 }; /* ELECTRA: twelve generator layers before the first */
+enum {
+    STC_NODE_MAX = 1024,
+    STC_NODE_FEW = 96
+}; /* of nets with convolutions and of ELECTRA's generator; of others */
 
 enum stc_node_tp { /* collectives of a product */
                    STC_TP_NONE,
@@ -43,7 +46,8 @@ struct stc_bnode {
 
 struct stc_nodes {
     const struct stc_build *b;
-    struct stc_bnode node[STC_NODE_MAX];
+    struct stc_bnode *node; /* the caller's, of cap */
+    int cap;
     int n;
     int32_t layer; /* of the block being written */
     double tokens; /* a rank's tokens of a micro-batch (cp divided out) */

@@ -77,7 +77,11 @@ double stc_build_imbalance(const struct stc_build *b)
 
 void stc_nodes_init(struct stc_nodes *s, const struct stc_build *b, int32_t layer)
 {
+    struct stc_bnode *node = s->node;
+    int cap = s->cap;
     memset(s, 0, sizeof *s);
+    s->node = node;
+    s->cap = cap;
     s->b = b;
     s->layer = layer;
     s->tp = b->layout->tp;
@@ -95,7 +99,7 @@ void stc_nodes_init(struct stc_nodes *s, const struct stc_build *b, int32_t laye
 static struct stc_bnode *add(struct stc_nodes *s, enum stc_op_kind kind,
                              enum stc_op_id id)
 {
-    assert(s->n < STC_NODE_MAX);
+    assert(s->n < s->cap);
     struct stc_bnode *n = &s->node[s->n++];
     memset(n, 0, sizeof *n);
     n->op.kind = (uint8_t)kind;
