@@ -14,13 +14,14 @@
 
 enum state { FREE, BLOCKED, RUNNING, JOINING, SEM_WAIT, PROG_WAIT, ENDED };
 enum event_kind { EV_WORK, EV_JOIN, EV_NET, EV_POKE };
-enum { NONE = UINT32_MAX, SHIFT = 4 };
+enum { NONE = UINT32_MAX };
 
 struct stream {
     struct stc_task task;
     double left_ticks;   /* WORK: at full rate, as of `since` */
     double ahead_ticks;  /* of the WORK before: what rounding its end up to a tick did too much */
     int64_t since;
+    int64_t ends_at, event_at; /* WORK: its end as of now; its event, which may be early */
     int64_t idle_from, start, arrive;
     int64_t cause_arrive, cause_start;
     uint32_t cause_tag;
@@ -50,12 +51,13 @@ struct rank_state {
 
 struct stc_machine {
     struct stc_machine_conf c;
-    struct stream *st;   /* [n_ranks << SHIFT] */
+    uint32_t shift;      /* stream s of rank r is number (r << shift) + s */
+    struct stream *st;   /* [n_ranks << shift] */
     struct rank_state *rk;
     struct comm *comms;
     int64_t *sems;       /* [n_ranks * n_sems] */
     uint32_t *todo;      /* ring of streams to try */
-    uint8_t *queued;     /* [n_ranks << SHIFT] */
+    uint8_t *queued;     /* [n_ranks << shift] */
     uint32_t todo_cap, todo_head, todo_n;
     struct stc_queue q;
     int64_t now;
@@ -97,7 +99,8 @@ enum stc_err stc_machine_make(struct stc_machine **out, const struct stc_machine
     struct stc_machine *m = calloc(1, sizeof *m);
     if (!m) return STC_ERR_NOMEM;
     m->c = *conf;
-    size_t n = (size_t)conf->n_ranks << SHIFT;
+    while (1U << m->shift < conf->n_streams) m->shift++;
+    size_t n = (size_t)conf->n_ranks << m->shift;
     m->todo_cap = conf->n_ranks * conf->n_streams + 1;
     m->st = calloc(n ? n : 1, sizeof *m->st);
     m->queued = calloc(n ? n : 1, 1);
@@ -148,19 +151,24 @@ static void push_event(struct stc_machine *m, int64_t at, uint32_t kind, uint32_
 }
 
 /* EV_WORK carries its epoch in the kind's upper half. */
-static void schedule_work(struct stc_machine *m, uint32_t s)
+static void push_work(struct stc_machine *m, uint32_t s)
 {
     struct stream *st = &m->st[s];
-    double ticks = st->left_ticks > 0 ? ceil(st->left_ticks / (double)st->rate) : 0;
-    push_event(m, m->now + (int64_t)ticks, EV_WORK | ((uint32_t)st->epoch << 8), s);
+    st->event_at = st->ends_at;
+    push_event(m, st->ends_at, EV_WORK | ((uint32_t)st->epoch << 8), s);
+}
+
+static int64_t work_end(const struct stc_machine *m, const struct stream *st)
+{
+    return m->now + (st->left_ticks > 0 ? (int64_t)ceil(st->left_ticks / (double)st->rate) : 0);
 }
 
 /* What the observer is told of the task that stream s is at. */
 static struct stc_task_info info_of(const struct stc_machine *m, uint32_t s)
 {
     const struct stream *st = &m->st[s];
-    return (struct stc_task_info){.rank = s >> SHIFT,
-                                  .stream = s & ((1U << SHIFT) - 1),
+    return (struct stc_task_info){.rank = s >> m->shift,
+                                  .stream = s & ((1U << m->shift) - 1),
                                   .task = &st->task,
                                   .idle_from = st->idle_from,
                                   .start = st->start,
@@ -177,7 +185,7 @@ static struct stc_task_info info_of(const struct stc_machine *m, uint32_t s)
 
 static void observe(const struct stc_machine *m, uint32_t s, stc_observe_fn *fn)
 {
-    if (!fn || (m->c.observed && !m->c.observed[s >> SHIFT])) return;
+    if (!fn || (m->c.observed && !m->c.observed[s >> m->shift])) return;
     struct stc_task_info info = info_of(m, s);
     fn(m->c.observe_ctx, &info);
 }
@@ -194,9 +202,10 @@ static void start_work(struct stc_machine *m, uint32_t s)
     /* Fractions carry over, so that cutting WORK in pieces changes no end. */
     st->left_ticks = (double)st->task.amount - (st->idle_from == m->now ? st->ahead_ticks : 0);
     st->since = m->now;
-    st->rate = m->has_rates ? work_rate(m, s >> SHIFT, &st->task) : 1.0F;
+    st->rate = m->has_rates ? work_rate(m, s >> m->shift, &st->task) : 1.0F;
     st->epoch++;
-    schedule_work(m, s);
+    st->ends_at = work_end(m, st);
+    push_work(m, s);
 }
 
 /* The set of communication classes on a rank changed: bring its WORK up to
@@ -205,7 +214,7 @@ static void rerate(struct stc_machine *m, uint32_t rank)
 {
     if (!m->has_rates) return;
     for (uint32_t i = 0; i < m->c.n_streams; i++) {
-        uint32_t s = (rank << SHIFT) + i;
+        uint32_t s = (rank << m->shift) + i;
         struct stream *st = &m->st[s];
         if (st->state != RUNNING) continue;
         float rate = work_rate(m, rank, &st->task);
@@ -214,8 +223,10 @@ static void rerate(struct stc_machine *m, uint32_t rank)
         st->left_ticks -= (double)(m->now - st->since) * (double)st->rate;
         st->since = m->now;
         st->rate = rate;
+        st->ends_at = work_end(m, st);
+        if (st->ends_at >= st->event_at) continue; /* the event will see that it is early */
         st->epoch++;
-        schedule_work(m, s);
+        push_work(m, s);
     }
 }
 
@@ -240,7 +251,7 @@ static void start_join(struct stc_machine *m, uint32_t comm_id)
     m->stats.n_joins++;
     for (uint32_t s = cm->first; s != NONE; s = m->st[s].next_joiner) {
         m->st[s].start = m->now;
-        comm_active(m, s >> SHIFT, op->comm_class, 1);
+        comm_active(m, s >> m->shift, op->comm_class, 1);
     }
     if (!op->uses) {
         push_event(m, m->now + op->fixed_ticks, EV_JOIN, comm_id);
@@ -274,7 +285,7 @@ static void arrive(struct stc_machine *m, uint32_t s)
         fail(m, stc_fail(m->diag, STC_ERR_DEADLOCK,
                          "rank %u and rank %u meet in communicator %u with different operations (%u, %u): "
                          "a real job would hang here",
-                         s >> SHIFT, cm->first >> SHIFT, st->task.ref, op, cm->op));
+                         s >> m->shift, cm->first >> m->shift, st->task.ref, op, cm->op));
         return;
     } else {
         m->st[cm->last].next_joiner = s;
@@ -289,10 +300,10 @@ static void arrive(struct stc_machine *m, uint32_t s)
 static void finish(struct stc_machine *m, uint32_t s)
 {
     struct stream *st = &m->st[s];
-    uint32_t rank = s >> SHIFT;
+    uint32_t rank = s >> m->shift;
     m->stats.n_tasks++;
     observe(m, s, m->c.observe);
-    if (m->c.prog.done) m->c.prog.done(m->c.prog.self, rank, s & ((1U << SHIFT) - 1), &st->task, m->now);
+    if (m->c.prog.done) m->c.prog.done(m->c.prog.self, rank, s & ((1U << m->shift) - 1), &st->task, m->now);
     st->done++;
     st->last_tag = st->task.tag;
     st->last_arrive = st->arrive;
@@ -302,7 +313,7 @@ static void finish(struct stc_machine *m, uint32_t s)
     st->has_task = 0;
     st->state = FREE;
     if (m->now > m->rk[rank].end) m->rk[rank].end = m->now;
-    uint32_t base = rank << SHIFT;
+    uint32_t base = rank << m->shift;
     for (uint16_t w = st->waiters; w; w = (uint16_t)(w & (w - 1)))
         todo_push(m, base + (uint32_t)__builtin_ctz(w));
     todo_push(m, s);
@@ -312,7 +323,7 @@ static void finish(struct stc_machine *m, uint32_t s)
 static bool waits_hold(struct stc_machine *m, uint32_t s)
 {
     struct stream *st = &m->st[s];
-    uint32_t base = s & ~((1U << SHIFT) - 1U);
+    uint32_t base = s & ~((1U << m->shift) - 1U);
     for (int i = 0; i < STC_MAX_WAITS; i++) {
         uint32_t w = st->task.wait[i];
         if (w == 0) continue;
@@ -340,7 +351,7 @@ static void sem_give(struct stc_machine *m, uint32_t rank, uint32_t sem, int64_t
 {
     m->sems[(size_t)rank * m->c.n_sems + sem] += n;
     for (uint32_t i = 0; i < m->c.n_streams; i++) {
-        uint32_t s = (rank << SHIFT) + i;
+        uint32_t s = (rank << m->shift) + i;
         if (m->st[s].state == SEM_WAIT && m->st[s].task.ref == sem) todo_push(m, s);
     }
 }
@@ -348,7 +359,7 @@ static void sem_give(struct stc_machine *m, uint32_t rank, uint32_t sem, int64_t
 static void begin(struct stc_machine *m, uint32_t s)
 {
     struct stream *st = &m->st[s];
-    uint32_t rank = s >> SHIFT;
+    uint32_t rank = s >> m->shift;
     st->start = st->arrive = m->now;
     switch ((enum stc_task_kind)st->task.kind) {
     case STC_TASK_WORK: start_work(m, s); return;
@@ -377,7 +388,7 @@ static void try_stream(struct stc_machine *m, uint32_t s)
 {
     struct stream *st = &m->st[s];
     if (st->state == RUNNING || st->state == JOINING || st->state == ENDED) return;
-    uint32_t rank = s >> SHIFT, i = s & ((1U << SHIFT) - 1);
+    uint32_t rank = s >> m->shift, i = s & ((1U << m->shift) - 1);
     if (!st->has_task) {
         enum stc_next n = m->c.prog.next(m->c.prog.self, rank, i, m->now, &st->task);
         if (n != STC_NEXT_TASK) {
@@ -411,7 +422,7 @@ static void end_join(struct stc_machine *m, uint32_t comm_id)
     cm->arrived = 0;
     while (s != NONE) {
         uint32_t next = m->st[s].next_joiner;
-        comm_active(m, s >> SHIFT, cls, -1);
+        comm_active(m, s >> m->shift, cls, -1);
         finish(m, s);
         s = next;
     }
@@ -439,7 +450,11 @@ static void net_event(struct stc_machine *m, uint32_t epoch)
 static void work_event(struct stc_machine *m, uint32_t s, uint16_t epoch)
 {
     struct stream *st = &m->st[s];
-    if (st->state != RUNNING || st->epoch != epoch) return; /* its rate has changed since */
+    if (st->state != RUNNING || st->epoch != epoch) return; /* it ends, or ended, before */
+    if (st->ends_at > m->now) {
+        push_work(m, s);
+        return;
+    }
     st->ahead_ticks = (double)(m->now - st->since) * (double)st->rate - st->left_ticks;
     finish(m, s);
 }
@@ -462,7 +477,7 @@ static enum stc_err check_ended(struct stc_machine *m)
 {
     for (uint32_t r = 0; r < m->c.n_ranks; r++) {
         for (uint32_t i = 0; i < m->c.n_streams; i++) {
-            const struct stream *st = &m->st[(r << SHIFT) + i];
+            const struct stream *st = &m->st[(r << m->shift) + i];
             if (st->state == ENDED) continue;
             if (st->state == JOINING)
                 return stc_fail(m->diag, STC_ERR_DEADLOCK,
@@ -470,15 +485,15 @@ static enum stc_err check_ended(struct stc_machine *m)
                                 "members arrived",
                                 r, i, st->task.ref, (long long)st->task.amount, m->comms[st->task.ref].arrived,
                                 m->c.comm_members[st->task.ref]);
-            if (st->state == BLOCKED && m->st[(r << SHIFT) + st->cause_stream].state == BLOCKED) continue;
-            if (st->state == BLOCKED && m->st[(r << SHIFT) + st->cause_stream].state != ENDED) continue;
+            if (st->state == BLOCKED && m->st[(r << m->shift) + st->cause_stream].state == BLOCKED) continue;
+            if (st->state == BLOCKED && m->st[(r << m->shift) + st->cause_stream].state != ENDED) continue;
             return stc_fail(m->diag, STC_ERR_DEADLOCK, "deadlock: rank %u, stream %u is %s after %u tasks", r, i,
                             state_text[st->state], st->done);
         }
     }
-    for (uint32_t s = 0; s < m->c.n_ranks << SHIFT; s++)
-        if ((s & 15U) < m->c.n_streams && m->st[s].state != ENDED)
-            return stc_fail(m->diag, STC_ERR_DEADLOCK, "deadlock: the streams of rank %u wait for each other", s >> SHIFT);
+    for (uint32_t s = 0; s < m->c.n_ranks << m->shift; s++)
+        if ((s & ((1U << m->shift) - 1)) < m->c.n_streams && m->st[s].state != ENDED)
+            return stc_fail(m->diag, STC_ERR_DEADLOCK, "deadlock: the streams of rank %u wait for each other", s >> m->shift);
     return STC_OK;
 }
 
@@ -486,7 +501,7 @@ enum stc_err stc_machine_run(struct stc_machine *m, int64_t *end, struct stc_dia
 {
     m->diag = diag;
     for (uint32_t r = 0; r < m->c.n_ranks; r++)
-        for (uint32_t i = 0; i < m->c.n_streams; i++) todo_push(m, (r << SHIFT) + i);
+        for (uint32_t i = 0; i < m->c.n_streams; i++) todo_push(m, (r << m->shift) + i);
     struct stc_event e;
     for (;;) {
         drain(m);
@@ -509,7 +524,7 @@ enum stc_err stc_machine_run(struct stc_machine *m, int64_t *end, struct stc_dia
 void stc_machine_poke(struct stc_machine *m, uint32_t rank)
 {
     for (uint16_t w = m->rk[rank].prog_waiting; w; w = (uint16_t)(w & (w - 1)))
-        todo_push(m, (rank << SHIFT) + (uint32_t)__builtin_ctz(w));
+        todo_push(m, (rank << m->shift) + (uint32_t)__builtin_ctz(w));
 }
 
 enum stc_err stc_machine_poke_at(struct stc_machine *m, uint32_t rank, int64_t at)

@@ -1,7 +1,6 @@
 /* breakdown.c - see breakdown.h. */
 #include "sim/run/breakdown.h"
 
-#include <math.h>
 #include <string.h>
 
 static const uint8_t slot_part[STC_SLOT_COUNT] = {
@@ -83,14 +82,14 @@ static void add_first(const struct stc_watch *w, const struct stc_segment *seg, 
     if (work <= 0) return;
     if (work < 0.5 * (double)total) {
         for (int32_t i = 0; (double)at < work; at = p[i++].end)
-            parts[p[i].part] += k * (fmin((double)p[i].end, work) - (double)at);
+            parts[p[i].part] += k * ((double)p[i].end < work ? (double)(p[i].end - at) : work - (double)at);
         return;
     }
     for (int q = 0; q < STC_PART_COUNT; q++) parts[q] += k * (double)seg->part_ticks[q];
     at = total;
     for (int32_t i = seg->n_pieces - 1; (double)at > work; i--) {
         stc_tick from = i > 0 ? p[i - 1].end : 0;
-        parts[p[i].part] -= k * ((double)at - fmax((double)from, work));
+        parts[p[i].part] -= k * ((double)at - ((double)from > work ? (double)from : work));
         at = from;
     }
 }
@@ -107,7 +106,8 @@ static void stretch_parts(struct stc_watch *w, int32_t stage, const struct stc_t
     if (total == 0) return;
     double scale = (double)i->task->amount / (double)total; /* a slow rank */
     double from = i->since == i->start ? 0 : i->done_ticks / scale;
-    double to = fmin((double)total, (i->done_ticks + (double)(i->end - i->since) * i->rate) / scale);
+    double to = (i->done_ticks + (double)(i->end - i->since) * i->rate) / scale;
+    if (to > (double)total) to = (double)total;
     add_first(w, seg, to, scale / i->rate, x->parts);
     add_first(w, seg, from, -scale / i->rate, x->parts);
 }

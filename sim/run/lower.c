@@ -30,9 +30,11 @@ const char *stc_stream_name(enum stc_stream s)
 
 /* ---- units: the lists of a stage's chunks, shared between equal layers ---- */
 
-struct unit_cache {
+struct unit_cache { /* of the stages whose groups look alike */
     struct stc_unit *unit; /* [kinds * 2]: by layer kind and whether recomputed */
     uint8_t *have;
+    size_t n;
+    struct stc_group_shape shape[STC_AXIS_COUNT]; /* theirs */
 };
 
 static void build_unit(struct stc_low *w, enum stc_block block, int32_t layer, int recomputed, struct stc_unit *u)
@@ -84,17 +86,22 @@ static void build_chunk(struct stc_low *w, struct unit_cache *cache, int32_t chu
     w->t->n_params += p.dense + p.expert;
 }
 
-static void build_units(struct stc_low *w)
+static void build_units(struct stc_low *w, struct unit_cache *cache)
 {
     const struct stc_layout *l = w->b.layout;
-    size_t kinds = (size_t)stc_build_n_layer_kinds(&w->b) * 2;
-    struct unit_cache cache = {STC_NEW_N(w->o->a, struct stc_unit, kinds), STC_NEW_N(w->o->a, uint8_t, kinds)};
+    if (!cache->have) {
+        cache->n = (size_t)stc_build_n_layer_kinds(&w->b) * 2;
+        cache->unit = STC_NEW_N(w->o->a, struct stc_unit, cache->n);
+        cache->have = STC_NEW_N(w->o->a, uint8_t, cache->n);
+    }
     w->chunks = STC_NEW_N(w->o->a, struct stc_chunk, (size_t)l->vp);
-    if (!cache.unit || !cache.have || !w->chunks) {
+    if (!cache->unit || !cache->have || !w->chunks) {
         w->err = STC_ERR_NOMEM;
         return;
     }
-    for (int32_t c = 0; c < l->vp && w->err == STC_OK; c++) build_chunk(w, &cache, c);
+    if (memcmp(cache->shape, w->shape, sizeof w->shape) != 0) memset(cache->have, 0, cache->n);
+    memcpy(cache->shape, w->shape, sizeof w->shape);
+    for (int32_t c = 0; c < l->vp && w->err == STC_OK; c++) build_chunk(w, cache, c);
 }
 
 /* The host is on the path when it needs about as long as the GPU somewhere. */
@@ -244,7 +251,7 @@ void stc_low_overlap(const struct stc_run_params *p, struct stc_overlap_params *
     else stc_overlap_prior(out);
 }
 
-static enum stc_err lower_stage(struct stc_lowered *o, int32_t stage, struct stc_diag *diag)
+static enum stc_err lower_stage(struct stc_lowered *o, int32_t stage, struct unit_cache *cache, struct stc_diag *diag)
 {
     const struct stc_scenario *s = o->s;
     const struct stc_layout *l = &s->layout;
@@ -262,7 +269,7 @@ static enum stc_err lower_stage(struct stc_lowered *o, int32_t stage, struct stc
         struct stc_group g = stc_layout_group(l, (enum stc_axis)x, stage * (l->tp * l->cp * l->dp));
         stc_place_shape(o->place, &g, &w->shape[x]);
     }
-    build_units(w);
+    build_units(w, cache);
     if (w->err != STC_OK) return w->err;
     w->host_bound = host_matters(w);
     struct stc_schedule sc;
@@ -283,8 +290,9 @@ enum stc_err stc_lower(struct stc_arena *a, const struct stc_scenario *s, const 
     out->explicit_ops = !s->sim.fold_layers || out->explicit_joins;
     out->stages = STC_NEW_N(a, struct stc_stage_tmpl, (size_t)s->layout.pp);
     if (!out->stages) return stc_fail(diag, STC_ERR_NOMEM, "out of memory while lowering");
+    struct unit_cache cache = {NULL, NULL, 0, {{0}}};
     for (int32_t i = 0; i < s->layout.pp; i++) {
-        enum stc_err e = lower_stage(out, i, diag);
+        enum stc_err e = lower_stage(out, i, &cache, diag);
         if (e == STC_ERR_NOMEM) return stc_fail(diag, e, "out of memory while lowering stage %d", i);
         if (e != STC_OK) return e;
     }

@@ -16,9 +16,8 @@ static enum stc_next next(void *self, uint32_t cls, uint32_t stream, int64_t now
 {
     (void)now;
     struct stc_step_prog *p = self;
-    const struct stc_comms *c = p->comms;
-    int32_t rank = c->part.rank_rep[cls];
-    const struct stc_stage_tmpl *t = &p->low->stages[rank / p->per_stage];
+    const struct stc_rank_view *v = &p->view[cls];
+    const struct stc_stage_tmpl *t = v->tmpl;
     struct stc_cursor *at = &p->at[cls * STC_STREAM_COUNT + stream];
     if (at->busy >= t->n_busy[stream]) return STC_NEXT_END;
     int32_t item = t->busy[stream][at->busy];
@@ -27,11 +26,10 @@ static enum stc_next next(void *self, uint32_t cls, uint32_t stream, int64_t now
     translate_waits(t, item, out);
     out->user2 = (uint32_t)item;
     if (out->kind == STC_TASK_JOIN) {
-        int32_t comm = c->part.comm_class[c->rank_comm[out->ref][rank]];
-        out->amount = c->op_index[comm] + c->op_rank[out->amount];
-        out->ref = (uint32_t)comm;
-    } else if (p->factor[cls] > 1) {
-        out->amount = (int64_t)((double)out->amount * p->factor[cls] + 0.5);
+        out->amount = v->op_first[out->ref] + p->comms->op_rank[out->amount];
+        out->ref = (uint32_t)v->comm[out->ref];
+    } else if (v->factor > 1) {
+        out->amount = (int64_t)((double)out->amount * v->factor + 0.5);
     }
     if (++at->task == b->n[stream]) {
         at->task = 0;
@@ -40,15 +38,26 @@ static enum stc_next next(void *self, uint32_t cls, uint32_t stream, int64_t now
     return STC_NEXT_TASK;
 }
 
+static void look(const struct stc_lowered *low, const struct stc_comms *c, int32_t rank, struct stc_rank_view *v)
+{
+    *v = (struct stc_rank_view){.tmpl = &low->stages[rank / (low->place->n_ranks / low->n_stages)],
+                                .factor = stc_rank_factor(low, rank)};
+    for (int s = 0; s < STC_SLOT_COUNT; s++) {
+        int32_t comm = c->rank_comm[s] ? c->rank_comm[s][rank] : -1;
+        v->comm[s] = comm < 0 ? -1 : c->part.comm_class[comm];
+        v->op_first[s] = comm < 0 ? -1 : c->op_index[v->comm[s]];
+    }
+}
+
 enum stc_err stc_step_prog_init(struct stc_arena *a, const struct stc_lowered *low, const struct stc_comms *comms,
                                 struct stc_step_prog *out)
 {
     size_t n = (size_t)comms->part.n_ranks;
-    *out = (struct stc_step_prog){.low = low, .comms = comms, .per_stage = low->place->n_ranks / low->n_stages};
-    out->factor = STC_NEW_N(a, double, n);
+    *out = (struct stc_step_prog){.low = low, .comms = comms};
+    out->view = STC_NEW_N(a, struct stc_rank_view, n);
     out->at = STC_NEW_N(a, struct stc_cursor, n *STC_STREAM_COUNT);
-    if (!out->factor || !out->at) return STC_ERR_NOMEM;
-    for (size_t i = 0; i < n; i++) out->factor[i] = stc_rank_factor(low, comms->part.rank_rep[i]);
+    if (!out->view || !out->at) return STC_ERR_NOMEM;
+    for (size_t i = 0; i < n; i++) look(low, comms, comms->part.rank_rep[i], &out->view[i]);
     return STC_OK;
 }
 

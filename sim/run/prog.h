@@ -9,11 +9,18 @@
 
 struct stc_cursor { int32_t busy; uint32_t task; };
 
+/* What a rank's cursors read: its stage's template, its communicators. */
+struct stc_rank_view {
+    const struct stc_stage_tmpl *tmpl;
+    double factor;                      /* on work */
+    int32_t comm[STC_SLOT_COUNT];       /* class of its communicator, -1 */
+    int32_t op_first[STC_SLOT_COUNT];   /* that class's first operation */
+};
+
 struct stc_step_prog {
     const struct stc_lowered *low;
     const struct stc_comms *comms;
-    int32_t per_stage;          /* ranks of a stage */
-    double *factor;             /* [rank classes] */
+    struct stc_rank_view *view; /* [rank classes] */
     struct stc_cursor *at;      /* [rank classes][STREAM_COUNT] */
 };
 

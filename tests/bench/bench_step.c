@@ -2,7 +2,8 @@
  * bench_step.c - seconds of one simulated training step. Prints "name  n  value unit".
  *
  * step_typical: GPT-3 175B on 64 GPUs, 8 stages × 64 micro-batches, folded (bar: 1 ms).
- * step_vp: the same interleaved, 8 stages × 192 (micro-batch, chunk) pairs.
+ * step_2000: the same with 250 micro-batches: stages × micro-batches = 2,000 (bar: 1 ms).
+ * step_vp: the first interleaved, 8 stages × 192 (micro-batch, chunk) pairs.
  * step_1t: the 1T model on 3,072 GPUs, 64 stages × 512 micro-batches, folded (bar: 50 ms).
  * step_1t_ranks: the same with every rank of its own (bar: 10 s and 2 GB).
  * step_16k_ranks: 16,384 GPUs, ranks unfolded, layers as segments (bar: seconds, about 2 GB).
@@ -107,6 +108,10 @@ int main(int argc, char **argv)
     bench("step_typical", &p,
           GPT175
           "cluster.nodes=8 layout.tp=8 layout.pp=8 layout.vp=1 train.global_batch=64",
+          1);
+    bench("step_2000", &p,
+          GPT175 "cluster.nodes=8 layout.tp=8 layout.pp=8 layout.vp=1 "
+                 "train.global_batch=250",
           1);
     bench("step_vp", &p,
           GPT175
