@@ -217,7 +217,10 @@ static bool event(struct kin *k, struct stc_text *t)
     if (!stc_opstats_add(&k->stats, kernel_name(k), e->dur_us * 1e-6)) return false;
     if (e->coll[0] != '\0') /* newer traces say it at the kernel itself */
         return stc_opstats_add(&k->stats, coll_name(k, t), e->dur_us * 1e-6);
-    struct link *l = e->ext_id != 0 ? link_of(k, e->ext_id) : NULL;
+    /* Of a kernel that no operator launched, older traces repeat the correlation
+     * as external id: another number space. */
+    bool linked = e->ext_id != 0 && e->ext_id != e->correlation;
+    struct link *l = linked ? link_of(k, e->ext_id) : NULL;
     if (l != NULL) l->us += (float)e->dur_us;
     return true;
 }

@@ -313,6 +313,8 @@ static void next_run(struct run *run, bool keep_devices)
     run->has_header = run->has_root = false;
     if (keep_devices) return;
     run->n_hosts = run->n_ranks = run->nranks_said = run->gpus_said = 0;
+    run->gpu[0] = '\0';
+    run->rccl = false;
 }
 
 static enum stc_err end_run(struct reader *rd, bool keep_devices)

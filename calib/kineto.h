@@ -16,7 +16,7 @@ struct stc_kin_event {
     bool has_cat;
     enum stc_kin_cat cat;
     double dur_us;
-    uint64_t ext_id; /* 0: none */
+    uint64_t ext_id, correlation; /* 0: none */
     char name[STC_KIN_NAME];
     char dims[STC_KIN_DIMS];  /* "[[4096,1024],[1024,512]]" */
     char types[STC_KIN_DIMS]; /* "[float,c10::BFloat16]" */

@@ -79,6 +79,7 @@ enum arg {
     A_START,
     A_STRIDE,
     A_BYTES,
+    A_CORR,
     A_NONE
 };
 
@@ -95,7 +96,8 @@ static enum arg arg_of(const char *s)
                                               [A_RANKS] = "Process Group Ranks",
                                               [A_START] = "Global rank start",
                                               [A_STRIDE] = "Global rank stride",
-                                              [A_BYTES] = "bytes"};
+                                              [A_BYTES] = "bytes",
+                                              [A_CORR] = "correlation"};
     for (int i = 0; i < A_NONE; i++)
         if ((s[0] | 0x20) == (names[i][0] | 0x20) && strcasecmp(s, names[i]) == 0)
             return (enum arg)i;
@@ -121,6 +123,7 @@ static enum stc_err one_arg(struct stc_json *j, struct stc_kin_event *e, enum ar
     case A_GROUP: e->group = whole(j); break;
     case A_START: e->rank_start = whole(j); break;
     case A_STRIDE: e->rank_stride = whole(j); break;
+    case A_CORR: e->correlation = (uint64_t)whole(j); break;
     case A_BYTES: e->bytes = (double)whole(j); break;
     default: break;
     }
@@ -174,7 +177,7 @@ enum stc_err stc_kin_event(struct stc_json *j, struct stc_kin_event *e,
     e->complete = e->has_cat = false;
     e->cat = STC_KIN_OTHER;
     e->dur_us = e->bytes = 0.0;
-    e->ext_id = 0;
+    e->ext_id = e->correlation = 0;
     e->name[0] = e->dims[0] = e->types[0] = '\0';
     e->coll[0] = e->coll_dtype[0] = e->ranks[0] = '\0';
     e->in_elems = e->out_elems = e->group = e->rank_start = e->rank_stride = 0;

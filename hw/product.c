@@ -70,8 +70,7 @@ static size_t skip_word(const char *s, const char *word)
 
 const char *stc_product_bare(const char *product)
 {
-    static const char *const makers[] = {"NVIDIA", "TESLA", "AMD", "INSTINCT",
-                                         "GRAPHICS"};
+    static const char *const makers[] = {"NVIDIA", "TESLA", "AMD", "INSTINCT"};
     for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++)
         product += skip_word(product, makers[i]);
     return product;
