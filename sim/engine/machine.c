@@ -13,7 +13,7 @@
 #include "sim/engine/event.h"
 
 enum state { FREE, BLOCKED, RUNNING, JOINING, SEM_WAIT, PROG_WAIT, ENDED };
-enum event_kind { EV_WORK, EV_JOIN, EV_NET, EV_POKE };
+enum event_kind { EV_WORK, EV_JOIN, EV_POKE };
 enum { NONE = UINT32_MAX };
 
 struct stream {
@@ -61,8 +61,6 @@ struct stc_machine {
     uint32_t todo_cap, todo_head, todo_n;
     struct stc_queue q;
     int64_t now;
-    int64_t net_event_at; /* tick of the newest EV_NET event; INT64_MAX: none */
-    uint32_t net_epoch;   /* of that event */
     bool has_rates;
     enum stc_err err;
     struct stc_diag *diag;
@@ -124,7 +122,6 @@ enum stc_err stc_machine_make(struct stc_machine **out, const struct stc_machine
             if (*r < 1) m->has_rates = true;
         }
     }
-    m->net_event_at = INT64_MAX;
     *out = m;
     return STC_OK;
 }
@@ -428,23 +425,18 @@ static void end_join(struct stc_machine *m, uint32_t comm_id)
     }
 }
 
-/* Keeps one event in the queue for the network's next change. */
-static void arm_net(struct stc_machine *m)
+/* Goes to the network's next change when it comes before the queue's. */
+static bool net_first(struct stc_machine *m)
 {
-    if (!m->c.net) return;
+    if (!m->c.net) return false;
     int64_t at = stc_flownet_next(m->c.net, NULL);
-    if (at == INT64_MAX || at == m->net_event_at) return;
-    m->net_event_at = at;
-    push_event(m, at, EV_NET, ++m->net_epoch);
-}
-
-static void net_event(struct stc_machine *m, uint32_t epoch)
-{
-    if (epoch != m->net_epoch) return;
-    m->net_event_at = INT64_MAX;
+    if (at == INT64_MAX || at > stc_queue_peek_tick(&m->q)) return false;
+    m->now = at;
+    m->stats.n_events++;
     const uint64_t *tags;
-    size_t n = stc_flownet_advance(m->c.net, m->now, &tags);
+    size_t n = stc_flownet_advance(m->c.net, at, &tags);
     for (size_t i = 0; i < n; i++) end_join(m, (uint32_t)tags[i]);
+    return true;
 }
 
 static void work_event(struct stc_machine *m, uint32_t s, uint16_t epoch)
@@ -465,7 +457,6 @@ static void handle(struct stc_machine *m, const struct stc_event *e)
     switch ((enum event_kind)(e->kind & 0xff)) {
     case EV_WORK: work_event(m, e->arg, (uint16_t)(e->kind >> 8)); break;
     case EV_JOIN: end_join(m, e->arg); break;
-    case EV_NET: net_event(m, e->arg); break;
     case EV_POKE: stc_machine_poke(m, e->arg); break;
     }
 }
@@ -506,7 +497,7 @@ enum stc_err stc_machine_run(struct stc_machine *m, int64_t *end, struct stc_dia
     for (;;) {
         drain(m);
         if (m->err != STC_OK) break;
-        arm_net(m);
+        if (net_first(m)) continue;
         if (!stc_queue_pop(&m->q, &e)) break;
         m->now = e.t_tick;
         handle(m, &e);

@@ -28,7 +28,7 @@
  * time. SEM_TAKE blocks its stream until the semaphore holds `amount`; SEM_GIVE
  * adds.
  *
- * ORDER. At equal ticks completions are handled in the order they were made;
+ * ORDER. At equal ticks the network's completions come first, then others in the order they were made;
  * inside a rank streams are tried by number. One program has one history.
  *
  * ERRORS. DEADLOCK: nothing can happen and some stream still waits; the
