@@ -374,6 +374,7 @@ static double kept_output(const struct stc_nodes *s, const struct stc_bnode *n,
 static int selective(const struct stc_build *b, enum stc_block block)
 {
     return b->layout->recompute == STC_RECOMPUTE_SELECTIVE &&
+           !b->stack->selective_blocks &&
            (block == STC_BLOCK_LAYER || block == STC_BLOCK_MTP);
 }
 
@@ -514,7 +515,7 @@ enum stc_err stc_build_bwd(struct stc_arena *a, const struct stc_build *b,
         return err;
     }
     struct emit e = {.s = s, .out = out};
-    if (recomputed && b->layout->recompute != STC_RECOMPUTE_SELECTIVE) {
+    if (recomputed && !selective(b, block)) {
         put_recompute(&e, 1);
     } else if (selective(b, block)) {
         put_recompute(&e, 0);
@@ -534,9 +535,10 @@ double stc_build_keep_bytes(const struct stc_ops *fwd, const struct stc_build *b
 
 int stc_build_layer_recomputed(const struct stc_build *b, int32_t i, int32_t n)
 {
-    int32_t want = b->layout->recompute_layers;
-    return b->layout->recompute == STC_RECOMPUTE_FULL &&
-           i < (want < 0 || want > n ? n : want);
+    int32_t want = b->layout->recompute_layers, how = b->layout->recompute;
+    int whole = how == STC_RECOMPUTE_FULL ||
+                (how == STC_RECOMPUTE_SELECTIVE && b->stack->selective_blocks);
+    return whole && i < (want < 0 || want > n ? n : want);
 }
 
 double stc_build_boundary_bytes(const struct stc_build *b)

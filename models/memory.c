@@ -216,7 +216,8 @@ static double attention_act(const struct stc_build *b, int32_t layer, int cross)
     if (stc_build_flash(b)) {
         return bytes + core + out + t * heads * 4.0;
     }
-    int dropped = l->recompute == STC_RECOMPUTE_SELECTIVE && !b->stack->selective_ops;
+    int dropped = l->recompute == STC_RECOMPUTE_SELECTIVE && !b->stack->selective_ops &&
+                  !b->stack->selective_blocks;
     double mask = b->stack->unfused_dropout_mask_bytes > 0
                       ? b->stack->unfused_dropout_mask_bytes
                       : 1;

@@ -332,8 +332,26 @@ static double attention_macs(const struct stc_model *m, int32_t layer, double se
     } else if (halve && stc_model_causal(m, layer)) {
         seen *= 0.5;
     }
-    double cross = stc_model_layer_is_decoder(m, layer) ? seq_len : 0;
-    return width * (seen + cross);
+    return width * seen;
+}
+
+/* Tokens of the decoder's side to one of the encoder's. */
+static double decoder_share(const struct stc_model *m, double seq_len)
+{
+    return m->kind == STC_MODEL_ENC_DEC && m->dec_seq_len > 0 ? m->dec_seq_len / seq_len
+                                                              : 1;
+}
+
+/* A decoder layer, a token of the encoder: its keys and values of the
+ * cross-attention come from there, all else from the decoder's tokens. */
+static double decoder_macs(const struct stc_model *m, int32_t layer, double seq_len,
+                           int halve)
+{
+    double share = decoder_share(m, seq_len), dec = seq_len * share;
+    double kv = 2.0 * m->hidden * m->n_kv_heads * stc_model_head_dim(m);
+    double width = 2.0 * m->n_heads * stc_model_head_dim(m);
+    double own = layer_macs(m, layer) - kv + width * (halve ? dec / 2 : dec);
+    return share * (own + width * seq_len) + kv;
 }
 
 static double model_macs_per_token(const struct stc_model *m, double seq_len, int halve)
@@ -344,7 +362,9 @@ static double model_macs_per_token(const struct stc_model *m, double seq_len, in
     }
     int32_t n = m->n_layers + m->dec_layers;
     for (int32_t l = 0; l < n; l++) {
-        macs += layer_macs(m, l) + attention_macs(m, l, seq_len, halve);
+        macs += stc_model_layer_is_decoder(m, l)
+                    ? decoder_macs(m, l, seq_len, halve)
+                    : layer_macs(m, l) + attention_macs(m, l, seq_len, halve);
     }
     for (int32_t l = 0; l < m->mtp_layers; l++) {
         macs += layer_macs(m, m->n_layers) +
@@ -359,7 +379,7 @@ static double model_macs_per_token(const struct stc_model *m, double seq_len, in
         double c = m->n_net >= 6 ? m->net[m->n_net - 5] : h;
         return macs + c * h + h * (h / 16) * 128 + (m->vocab > 1 ? h * m->vocab : 0);
     }
-    return macs + h * m->vocab;
+    return macs + h * m->vocab * decoder_share(m, seq_len);
 }
 
 double stc_model_flop(const struct stc_model *m, enum stc_flop_convention c,

@@ -32,6 +32,7 @@ static const struct stc_bind_row rows[] = {
     I(wgrad_accum_fused, "the weight-gradient product adds into the main gradient"),
     I(multi_tensor_optim, "optimizer kernels over many tensors"),
     I(masked_head_gather, "BERT: only masked tokens reach the vocabulary product"),
+    I(selective_blocks, "selective recompute is of whole layers"),
     I(selective_ops, "selective recompute is per operator"),
     I(elementwise_passes, "extra HBM passes of eager element-wise code"),
     {STC_BIND_FIELD("", "default_shard", ENUM, struct stc_stack, default_shard),
@@ -203,25 +204,37 @@ static int distance(struct stc_arena *a, const struct stc_cat_entry *e,
     return year < from ? from - year : year > to ? year - to : 0;
 }
 
-enum stc_err stc_stack_for(const char *framework, int year, struct stc_stack *out,
-                           struct stc_diag *diag)
+static int best_entry(const char *framework, int year, struct stc_cat_entry *best)
 {
     struct stc_arena a = STC_ARENA_INIT;
-    struct stc_cat_entry e, best = {0};
+    struct stc_cat_entry e;
     int best_distance = -1;
     for (int i = 0; stc_cat_at(folder, i, &e); i++) {
         int d = distance(&a, &e, framework, year);
         if (d >= 0 && (best_distance < 0 || d < best_distance)) {
-            best = e;
+            *best = e;
             best_distance = d;
         }
         stc_arena_reset(&a);
     }
     stc_arena_free(&a);
-    if (best_distance < 0) { /* a name of the catalogue will do, too */
-        return stc_stack_find(framework, out, diag);
+    return best_distance >= 0;
+}
+
+enum stc_err stc_stack_for(const char *framework, int year, struct stc_stack *out,
+                           struct stc_diag *diag)
+{
+    struct stc_cat_entry e;
+    if (best_entry(framework, year, &e)) return read_entry(&e, out, diag);
+    /* "NAME RELEASE" without an entry of its own: the name without the release */
+    char name[64];
+    (void)snprintf(name, sizeof name, "%s", framework);
+    char *space = strrchr(name, ' ');
+    if (space) {
+        *space = 0;
+        if (best_entry(name, year, &e)) return read_entry(&e, out, diag);
     }
-    return read_entry(&best, out, diag);
+    return stc_stack_find(framework, out, diag); /* a name of the catalogue will do, too */
 }
 
 int stc_stack_catalogue_n(void)

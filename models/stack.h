@@ -34,8 +34,8 @@ struct stc_stack {
     int32_t multi_tensor_optim; /* one fused optimizer kernel over buckets */
     int32_t
         masked_head_gather; /* BERT: only the masked tokens reach the vocabulary product */
-    int32_t
-        selective_ops; /* selective recompute is per operator (torchtitan): every other product and the
+    int32_t selective_blocks; /* selective recompute is of whole layers (fms-fsdp): 1 */
+    int32_t selective_ops; /* selective recompute is per operator (torchtitan): every other product and the
                                     attention's output are kept, all else is recomputed; 0: the attention core */
     int32_t
         elementwise_passes; /* extra HBM passes of eager element-wise code, 0: none */
