@@ -83,6 +83,18 @@ static double align_factor(const struct stc_platform *p, int64_t n, int64_t k)
     return 1 + p->align_loss * worst;
 }
 
+/* Clock in a long loop / in a burst. A part of the generation with less power
+ * for each FLOP it could do (500 W boards of a 700 W chip) sustains less. */
+static double sustained(const struct stc_platform *p, const struct stc_gpu *g,
+                        enum stc_math m)
+{
+    double clock = p->in_situ[m], peak = g->peak_flop_per_s[STC_MATH_FP16];
+    if (p->ref_tdp_w <= 0 || g->tdp_w <= p->idle_w || peak <= 0) return clock;
+    double budget = (g->tdp_w - p->idle_w) / peak;
+    double usual = (p->ref_tdp_w - p->idle_w) / p->ref_flop_per_s;
+    return fmin(1, clock * pow(budget / usual, p->power_exp));
+}
+
 void stc_cost_gemm(const struct stc_cost *c, const struct stc_gpu *gpu,
                    const struct stc_gemm_q *q, struct stc_est *out)
 {
@@ -102,7 +114,7 @@ void stc_cost_gemm(const struct stc_cost *c, const struct stc_gpu *gpu,
     double slow = align_factor(p, q->n, q->k);
     if (q->layout == STC_GEMM_NT) slow /= p->wgrad_eff;
     if (q->regime == STC_REGIME_IN_SITU) {
-        double clock = p->in_situ[stc_dtype_info(q->dtype)->math];
+        double clock = sustained(p, gpu, stc_dtype_info(q->dtype)->math);
         slow /= t.bound[0] == 'm' || t.bound[0] == 'p' ? clock : p->in_situ_mem;
     }
     if (slow != 1) slow_down(out, f->v[STC_GP_LAUNCH_S], slow);
@@ -116,9 +128,9 @@ static void unfused(const struct stc_cost *c, const struct stc_gpu *gpu,
     int64_t d = q->head_dim, dv = q->head_dim_v > 0 ? q->head_dim_v : d;
     bool bwd = q->phase == STC_ATTN_BWD;
     struct stc_gemm_q score = {q->q_len, q->kv_len,   d,         q->batch * q->heads,
-                               q->dtype, STC_GEMM_TN, q->regime, false};
+                               q->dtype, STC_GEMM_TN, q->regime, false, false};
     struct stc_gemm_q value = {q->q_len, dv,          q->kv_len, q->batch * q->heads,
-                               q->dtype, STC_GEMM_NN, q->regime, false};
+                               q->dtype, STC_GEMM_NN, q->regime, false, false};
     double bytes = (double)q->batch * (double)q->heads * (double)q->q_len *
                    (double)q->kv_len * stc_dtype_info(q->dtype)->act_bytes;
     /* Passes over the scores beyond the products' own (LESSONS 15: about 6.5
@@ -194,7 +206,7 @@ void stc_cost_attn(const struct stc_cost *c, const struct stc_gpu *gpu,
         out->tier = f->tier < STC_TIER_INTERPOLATED ? STC_TIER_INTERPOLATED : f->tier;
     if (q->regime == STC_REGIME_IN_SITU) {
         double clock = t.bound[0] == 'm' || t.bound[0] == 'e'
-                           ? p->in_situ[STC_MATH_FP16]
+                           ? sustained(p, gpu, STC_MATH_FP16)
                            : p->in_situ_mem;
         /* Attention draws less power than products: half the loss. */
         slow_down(out, f->v[STC_AP_LAUNCH_S], 0.5 + 0.5 / clock);
@@ -221,7 +233,7 @@ void stc_cost_moe(const struct stc_cost *c, const struct stc_gpu *gpu,
     finish(f, exact, &t, out);
     if (q->regime == STC_REGIME_IN_SITU)
         slow_down(out, f->v[STC_MP_LAUNCH_S],
-                  1 / (t.bound[0] == 'm' ? p->in_situ[stc_dtype_info(q->dtype)->math]
+                  1 / (t.bound[0] == 'm' ? sustained(p, gpu, stc_dtype_info(q->dtype)->math)
                                          : p->in_situ_mem));
 }
 

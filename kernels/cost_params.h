@@ -49,6 +49,7 @@
  X(SPLIT_S, split_s, 2.5e-6, 1e-7, 1e-5) /* the reduction kernel of split-k */         \
  X(FEED, feed, 0.05, 0.001, 1.0) /* slowdown of small tiles: operand bytes/FLOP */     \
  X(KSTEP_S, kstep_s, 5e-8, 1e-9, 3e-7) /* latency of a 64-deep step of one tile */     \
+ X(FILL_S, fill_s, 1e-7, 1e-9, 1e-6)   /* each of a tile's first steps of k */         \
  X(ROTATE, rotate, 10.0, 0.5, 20.0)    /* weights cycled through: L2 residency */      \
  X(QUANT_S, quant_s, 1e-9, 1e-9, 2e-5) /* quantising the activations: its launch */    \
  X(QUANT_PASS, quant_pass, 4.0, 1.0,                                                   \

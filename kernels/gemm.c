@@ -11,6 +11,8 @@ static const struct {
     {128, 256, 1}, {256, 128, 1}, {128, 128, 2}, {64, 128, 2},
     {128, 64, 2},  {64, 64, 4},   {256, 64, 1},
 };
+/* Steps of k until a tile's pipeline runs at its rate. */
+enum { FILL_STEPS = 8 };
 enum { N_TILES = (int)(sizeof tiles / sizeof tiles[0]) };
 
 /* What does not depend on the tile. */
@@ -101,6 +103,7 @@ static void try_one(const struct shape *s, const double *v, int i, double tm, do
     double hi = fmax(x, mem_s), r = fmin(x, mem_s) / hi;
     double t =
         hi * (1 + v[STC_GP_SERIAL] * r * r) +
+        fmin(k / 64, FILL_STEPS) * v[STC_GP_FILL_S] * s->slow_clock +
         waves * (v[STC_GP_WAVE_S] + v[STC_GP_EPILOGUE_S] * tm * tn) * s->slow_clock;
     if (split > 1)
         t += v[STC_GP_SPLIT_S] * s->slow_clock +

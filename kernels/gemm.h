@@ -15,7 +15,8 @@
  * (a, w: bytes per element of activations and weights.) The bounds overlap but
  * not wholly: with hi the larger of math side and memory side and lo the lesser
  *
- *     t = launch + hi (1 + serial (lo/hi)²) + waves · wave_s + epilogue + split
+ *     t = launch + hi (1 + serial (lo/hi)²) + min(k/64, 8) fill_s
+ *         + waves · wave_s + epilogue + split
  *
  * and the cheapest (tile, split) is taken, as a vendor library's heuristic
  * means to. Long work meets the power limit: the math rate is divided by
