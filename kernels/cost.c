@@ -89,9 +89,12 @@ static double sustained(const struct stc_platform *p, const struct stc_gpu *g,
                         enum stc_math m)
 {
     double clock = p->in_situ[m], peak = g->peak_flop_per_s[STC_MATH_FP16];
-    if (p->ref_tdp_w <= 0 || g->tdp_w <= p->idle_w || peak <= 0) return clock;
-    double budget = (g->tdp_w - p->idle_w) / peak;
-    double usual = (p->ref_tdp_w - p->idle_w) / p->ref_flop_per_s;
+    if (p->ref_tdp_w <= 0 || g->tdp_w <= 0 || peak <= 0) return clock;
+    /* Small boards idle at less: a quarter of their limit at most. */
+    double idle = fmin(p->idle_w, 0.25 * g->tdp_w),
+           ref_idle = fmin(p->idle_w, 0.25 * p->ref_tdp_w);
+    double budget = (g->tdp_w - idle) / peak;
+    double usual = (p->ref_tdp_w - ref_idle) / p->ref_flop_per_s;
     return fmin(1, clock * pow(budget / usual, p->power_exp));
 }
 
@@ -128,9 +131,11 @@ static void unfused(const struct stc_cost *c, const struct stc_gpu *gpu,
     int64_t d = q->head_dim, dv = q->head_dim_v > 0 ? q->head_dim_v : d;
     bool bwd = q->phase == STC_ATTN_BWD;
     struct stc_gemm_q score = {q->q_len, q->kv_len,   d,         q->batch * q->heads,
-                               q->dtype, STC_GEMM_TN, q->regime, false, false};
+                               q->dtype, STC_GEMM_TN, q->regime, false,
+                               false};
     struct stc_gemm_q value = {q->q_len, dv,          q->kv_len, q->batch * q->heads,
-                               q->dtype, STC_GEMM_NN, q->regime, false, false};
+                               q->dtype, STC_GEMM_NN, q->regime, false,
+                               false};
     double bytes = (double)q->batch * (double)q->heads * (double)q->q_len *
                    (double)q->kv_len * stc_dtype_info(q->dtype)->act_bytes;
     /* Passes over the scores beyond the products' own (LESSONS 15: about 6.5
@@ -233,8 +238,9 @@ void stc_cost_moe(const struct stc_cost *c, const struct stc_gpu *gpu,
     finish(f, exact, &t, out);
     if (q->regime == STC_REGIME_IN_SITU)
         slow_down(out, f->v[STC_MP_LAUNCH_S],
-                  1 / (t.bound[0] == 'm' ? sustained(p, gpu, stc_dtype_info(q->dtype)->math)
-                                         : p->in_situ_mem));
+                  1 / (t.bound[0] == 'm'
+                           ? sustained(p, gpu, stc_dtype_info(q->dtype)->math)
+                           : p->in_situ_mem));
 }
 
 void stc_cost_grouped(const struct stc_cost *c, const struct stc_gpu *gpu,
