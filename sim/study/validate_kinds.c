@@ -121,6 +121,15 @@ static enum stc_err put_seq_len(const struct stc_vctx *c, const char *cell,
     return cell[0] ? set(s, "train.seq_len", cell, diag) : STC_OK;
 }
 
+/* A container's release is part of the framework's name: "NAME 26.06". */
+static enum stc_err put_release(const struct stc_vctx *c, const char *cell,
+                                struct stc_scenario *s, struct stc_diag *diag)
+{
+    char text[96];
+    snprintf(text, sizeof text, "%s %s", stc_vctx_cell(c, "framework"), cell);
+    return set(s, "framework", text, diag);
+}
+
 static enum stc_err put_routing(const struct stc_vctx *c, const char *cell,
                                 struct stc_scenario *s, struct stc_diag *diag)
 {
@@ -187,6 +196,7 @@ static const struct stc_vcol training_cols[] = {
     COPY("async_tp", "train.async_tp"),
     COPY("compile", "train.compile"),
     COPY("framework", "framework"),
+    CALL("release", put_release), /* after the framework's */
     COPY("year", "year"),
     COPY("mem_kind", "published.mem_kind"),
 };
