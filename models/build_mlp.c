@@ -117,8 +117,8 @@ void stc_nodes_moe(struct stc_nodes *s)
     }
     struct stc_bnode *n = stc_node_mem(s, STC_OP_MOE_PERMUTE, STC_MEMOP_PERMUTE,
                                        copies * h * e, copies * h * e);
-    n->op.n_launches = 3;
-    n->bwd_launches = 2;
+    n->op.n_launches = 24; /* counts, cumulative sums, sort, masks, copies to the host, gather */
+    n->bwd_launches = 8;
     exchange(s, STC_OP_MOE_DISPATCH, copies * h * e);
     expert_tp(s, 1, work);
     n = stc_node_grouped(s, STC_OP_MOE_FC1, work, f * (gated ? 2 : 1), h);
@@ -133,7 +133,7 @@ void stc_nodes_moe(struct stc_nodes *s)
     exchange(s, STC_OP_MOE_COMBINE, copies * h * e);
     n = stc_node_mem(s, STC_OP_MOE_UNPERMUTE, STC_MEMOP_PERMUTE, copies * h * e,
                      t * h * e);
-    n->op.n_launches = 2;
+    n->op.n_launches = 8;
     /* the weighting by the router's probability needs the experts' outputs */
     n->op.keep_bytes = copies * h * e;
     stc_node_bwd(n, STC_MEMOP_PERMUTE, (copies + t) * h * e, copies * h * e, 2);

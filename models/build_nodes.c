@@ -153,6 +153,10 @@ struct stc_bnode *stc_node_grouped(struct stc_nodes *s, enum stc_op_id id,
                                              .k = (int64_t)k,
                                              .imbalance = stc_build_imbalance(s->b)};
     g->op.flop = 2.0 * tokens * n * k;
+    /* Transformer Engine's GroupedLinear enqueues one product an expert on a few
+     * streams, and in 8 bits a cast of its operand: few bytes, many launches. */
+    int per_expert = stc_dtype_info(s->gemm_dtype)->act_bytes < 2 ? 2 : 1;
+    g->op.n_launches = (uint16_t)(per_expert * (m->n_experts / l->ep));
     g->weights = 1;
     g->tp_axis = STC_AXIS_ETP;
     g->sp = 1;
