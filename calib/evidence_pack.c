@@ -130,6 +130,8 @@ enum stc_err stc_evidence_axis(struct stc_arena *a, struct stc_residual *r, int 
     if (e == NULL) return stc_fail(diag, STC_ERR_NOMEM, "evidence");
     if (axis < 0 || axis >= STC_EVIDENCE_AXES)
         return stc_fail(diag, STC_ERR_RANGE, "axis %d", axis);
+    if (e->n > 0)
+        return stc_fail(diag, STC_ERR_PARSE, "an axis after the rows that use it");
     int n = 0;
     for (const char *s = text; *s != '\0';) {
         char *end;

@@ -179,9 +179,9 @@ struct stc_platform {
     double copy_eff;      /* share of PCIe or C2C */
     double copy_latency_s;
     double pageable_eff; /* of pinned */
-    double align_loss;   /* speed lost by widths off the tile (LESSONS 9) */
+    double align_loss;   /* speed lost by widths off the tile */
     double wgrad_eff;    /* NT layout relative to TN */
-    double grouped_eff;  /* grouped relative to one product (LESSONS 7) */
+    double grouped_eff;  /* grouped relative to one product */
     double unfused_sigma_log;
 };
 
