@@ -79,17 +79,6 @@ static enum stc_err put_vp(const struct stc_vctx *c, const char *cell,
     return set(s, "layout.vp", text, diag);
 }
 
-/* Empty after 2023: yes (truth/README); before, the stack's default. */
-static enum stc_err put_flash(const struct stc_vctx *c, const char *cell,
-                              struct stc_scenario *s, struct stc_diag *diag)
-{
-    if (!cell[0]) {
-        if (strtol(stc_vctx_cell(c, "year"), NULL, 10) <= 2023) return STC_OK;
-        cell = "yes";
-    }
-    return set(s, "train.flash_attn", cell, diag);
-}
-
 /* A few rows leave the heads out: the catalogue's, else heads of about 128 that
  * tp divides. */
 static enum stc_err put_heads(const struct stc_vctx *c, const char *cell,
@@ -191,7 +180,7 @@ static const struct stc_vcol training_cols[] = {
     COPY("grad_accum", "layout.grad_accum"),
     COPY("recompute", "layout.recompute"),
     COPY("precision", "train.precision"),
-    {.column = "flash_attn", .conv = STC_VCONV_FN, .fn = put_flash, .when_empty = 1},
+    COPY("flash_attn", "train.flash_attn"), /* empty: the stack's default, fused from 2023 on almost everywhere */
     COPY("comm_overlap", "train.comm_overlap"),
     COPY("async_tp", "train.async_tp"),
     COPY("compile", "train.compile"),
