@@ -120,7 +120,8 @@ struct stc_gemm_q {
     enum stc_dtype dtype;
     enum stc_gemm_layout layout;
     enum stc_regime regime;
-    bool quantized; /* activations come in the product's narrow format: no cast before it */
+    bool
+        quantized; /* activations come in the product's narrow format: no cast before it */
     bool
         accumulate; /* C is read and written in fp32 (gradient accumulation fused into wgrad) */
 };
