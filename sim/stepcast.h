@@ -135,6 +135,71 @@ STC_API enum stc_err stc_validate_emit_yaml(struct stc *sim, const char *csv_pat
                                             const char *id, struct stc_out *out,
                                             struct stc_diag *diag) STC_MUST_USE;
 
+/* ==== calibration (stores: calib/README.md) ==== */
+
+struct stc_calibrate_opts {
+    size_t size;         /* set by STC_CALIBRATE_OPTS_INIT */
+    const char *db;      /* the store; made by an import when it is not there */
+    const char *machine; /* import: the owner's name for it; NULL: as the file says */
+    const char *gpu;     /* import: of files that do not name it; others: only this one */
+    const char *fabric;  /* import of nccl-tests over nodes: "IB NDR" */
+    int nics_per_node;   /* likewise; 0: unknown */
+    double nic_gbps;
+    const char *form; /* show, export: only this table; NULL: all */
+    int holdout;      /* fit, check: folds of cross-validation; 0: none */
+};
+/* clang-format off */
+#define STC_CALIBRATE_OPTS_INIT {sizeof(struct stc_calibrate_opts), NULL, NULL, NULL, NULL, 0, 0, NULL, 0}
+/* clang-format on */
+
+/* One file into the store; out: a line about it. */
+STC_API enum stc_err stc_calibrate_import(const struct stc_calibrate_opts *o,
+                                          const char *path, enum stc_format format,
+                                          struct stc_out *out,
+                                          struct stc_diag *diag) STC_MUST_USE;
+STC_API enum stc_err stc_calibrate_show(const struct stc_calibrate_opts *o,
+                                        enum stc_format format, struct stc_out *out,
+                                        struct stc_diag *diag) STC_MUST_USE;
+/* CSVs in truth/micro's forms into an existing folder. */
+STC_API enum stc_err stc_calibrate_export(const struct stc_calibrate_opts *o,
+                                          const char *folder, struct stc_out *out,
+                                          struct stc_diag *diag) STC_MUST_USE;
+/* what: "file", "machine", "gpu", "form", "source". */
+STC_API enum stc_err stc_calibrate_forget(const struct stc_calibrate_opts *o,
+                                          const char *what, const char *value,
+                                          struct stc_out *out,
+                                          struct stc_diag *diag) STC_MUST_USE;
+/* Parameters from the store, written into an existing folder as text (as
+ * calib/data) and kept in the store. */
+STC_API enum stc_err stc_calibrate_fit(const struct stc_calibrate_opts *o,
+                                       const char *folder, struct stc_out *out,
+                                       struct stc_diag *diag) STC_MUST_USE;
+/* The store is whole; the handle's forecasts of what is in it; with holdout what
+ * left-out rows say of a fit. */
+STC_API enum stc_err stc_calibrate_check(struct stc *sim,
+                                         const struct stc_calibrate_opts *o,
+                                         struct stc_out *out,
+                                         struct stc_diag *diag) STC_MUST_USE;
+/* A training log beside the handle's scenario, and the one term that would
+ * explain the difference. */
+STC_API enum stc_err stc_calibrate_anchor(struct stc *sim, const char *log_path,
+                                          enum stc_format format, struct stc_out *out,
+                                          struct stc_diag *diag) STC_MUST_USE;
+
+/* ==== a cluster from its own tools ==== */
+
+struct stc_describe_input {
+    const char *name, *text; /* name is for sentences */
+    size_t size;
+};
+/* Texts of nvidia-smi topo -m, nvidia-smi -q -x, ibstat, scontrol show node and
+ * NCCL topology files, any number, as the section `cluster:` of a scenario; with
+ * node_name as a row of a catalogue of nodes. What no text told is said. */
+STC_API enum stc_err stc_describe_cluster(struct stc *sim,
+                                          const struct stc_describe_input *in, size_t n,
+                                          const char *node_name, struct stc_out *out,
+                                          struct stc_diag *diag) STC_MUST_USE;
+
 /* ==== two scenarios ==== */
 
 /* The difference between two handles' scenarios. */

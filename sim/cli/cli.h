@@ -48,6 +48,7 @@ struct cli_args {
 };
 
 extern const struct cli_cmd *const cli_cmds[]; /* ends with NULL */
+extern const struct cli_cmd cli_calibrate, cli_describe;
 extern const struct cli_cmd cli_simulate, cli_validate, cli_diff, cli_explain, cli_list,
     cli_show, cli_help;
 

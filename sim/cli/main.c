@@ -8,6 +8,7 @@
 
 const struct cli_cmd *const cli_cmds[] = {&cli_simulate, &cli_validate, &cli_diff,
                                           &cli_explain,  &cli_list,     &cli_show,
+                                          &cli_calibrate, &cli_describe,
                                           &cli_help,     NULL};
 
 static size_t n_cmds(void)

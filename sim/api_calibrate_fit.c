@@ -1,0 +1,248 @@
+/* api_calibrate_fit.c - parameters from the store, and what they forecast of it. */
+#include "sim/api.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "calib/export.h"
+#include "calib/fit.h"
+#include "calib/fit_coll.h"
+#include "calib/load_coll.h"
+#include "reports/fmt.h"
+#include "reports/validate_text.h"
+#include "sim/base/doc.h"
+#include "sim/study/validate.h"
+
+/* A folder beside the store that lives as long as a call: the fits and validate
+ * read tables, and the store has rows. */
+struct work {
+    char folder[4096];
+};
+
+static enum stc_err work_open(struct work *w, const char *db, struct stc_diag *diag)
+{
+    int n = snprintf(w->folder, sizeof w->folder, "%s.work-XXXXXX", db);
+    if (n < 0 || (size_t)n >= sizeof w->folder || !mkdtemp(w->folder)) {
+        w->folder[0] = '\0';
+        return stc_fail(diag, STC_ERR_IO, "%s: no folder can be made beside it: %s", db,
+                        strerror(errno));
+    }
+    return STC_OK;
+}
+
+static int path_of(const struct work *w, enum stc_form f, char *path, size_t size)
+{
+    if (stc_form_file(f)[0] == '\0') return 0;
+    int n = snprintf(path, size, "%s/%s", w->folder, stc_form_file(f));
+    return n > 0 && (size_t)n < size && access(path, R_OK) == 0;
+}
+
+static void work_close(struct work *w)
+{
+    char path[4200];
+    if (w->folder[0] == '\0') return;
+    for (int f = 0; f < STC_FORM_COUNT; f++)
+        if (path_of(w, (enum stc_form)f, path, sizeof path)) (void)remove(path);
+    (void)rmdir(w->folder);
+}
+
+static enum stc_err export_all(const struct stc_calibrate_opts *o, struct stc_store **s,
+                               enum stc_db_mode mode, struct work *w, bool whole,
+                               struct stc_diag *diag)
+{
+    enum stc_err err = stc_store_open(s, o->db, mode, diag);
+    w->folder[0] = '\0';
+    if (err == STC_OK && whole) err = stc_store_check(*s, diag);
+    if (err == STC_OK) err = work_open(w, o->db, diag);
+    if (err == STC_OK)
+        err = stc_store_export(*s, w->folder, o->form, o->gpu, true, NULL, diag);
+    return err;
+}
+
+static struct stc_calibrate_opts opts_of(const struct stc_calibrate_opts *given)
+{
+    struct stc_calibrate_opts o = STC_CALIBRATE_OPTS_INIT;
+    if (given) memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
+    if (!o.db) o.db = "stepcast.db";
+    return o;
+}
+
+/* ==== fit ==== */
+
+static const enum stc_form compute_forms[] = {STC_FORM_GEMM,
+                                              STC_FORM_GEMM_TORCH,
+                                              STC_FORM_ATTENTION_DECODE,
+                                              STC_FORM_ATTENTION_PREFILL,
+                                              STC_FORM_ATTENTION_TRAIN,
+                                              STC_FORM_MOE};
+static const enum stc_form coll_forms[] = {STC_FORM_COLLECTIVES};
+
+static enum stc_err write_text(const char *folder, const char *name, const char *text,
+                               struct stc_diag *diag)
+{
+    char path[4200];
+    int n = snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = n > 0 && (size_t)n < sizeof path ? fopen(path, "wb") : NULL;
+    if (!f)
+        return stc_fail(diag, STC_ERR_IO, "%s/%s: %s", folder, name, strerror(errno));
+    int bad = fputs(text, f) < 0;
+    if (fclose(f) != 0 || bad)
+        return stc_fail(diag, STC_ERR_IO, "%s: could not be written", path);
+    return STC_OK;
+}
+
+static enum stc_err keep_fit(struct stc_store *s, const char *name, const char *text,
+                             const enum stc_form *forms, int n_forms, bool scored,
+                             struct stc_diag *diag)
+{
+    char date[32] = "";
+    time_t now = time(NULL);
+    struct tm tm;
+    if (gmtime_r(&now, &tm))
+        (void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return stc_store_add_fit(s, name, stc_version(), date, text, forms, n_forms, scored,
+                             diag);
+}
+
+static enum stc_err fit_coll(struct stc_arena *a, struct stc_store *s,
+                             const struct work *w, const char *folder, int holdout,
+                             struct stc_text *out, struct stc_diag *diag)
+{
+    char path[4200];
+    struct stc_text t;
+    if (!path_of(w, STC_FORM_COLLECTIVES, path, sizeof path)) {
+        stc_text_put(out, "no collectives in the store: the shipped ones stay\n");
+        return STC_OK;
+    }
+    struct stc_coll_params *p = STC_NEW(a, struct stc_coll_params);
+    struct stc_coll_cv *cv = STC_NEW(a, struct stc_coll_cv);
+    if (!p || !cv) return stc_fail(diag, STC_ERR_NOMEM, "out of memory");
+    enum stc_err err = stc_fit_coll(a, w->folder, p, holdout > 1 ? cv : NULL, diag);
+    if (err != STC_OK || !folder) {
+        if (err == STC_OK && holdout > 1) stc_fit_coll_report(cv, out);
+        return err;
+    }
+    stc_text_init(&t, 0);
+    stc_coll_params_write(p, &t);
+    err = stc_text_err(&t);
+    if (err == STC_OK)
+        err = write_text(folder, "fits_coll.yaml", stc_text_str(&t), diag);
+    if (err == STC_OK)
+        err = keep_fit(s, "collectives", stc_text_str(&t), coll_forms, 1, holdout > 1,
+                       diag);
+    stc_text_free(&t);
+    if (holdout > 1) stc_fit_coll_report(cv, out);
+    return err;
+}
+
+static enum stc_err keep_compute(struct stc_arena *a, struct stc_store *s,
+                                 const char *folder, bool scored, struct stc_diag *diag)
+{
+    char path[4200], *text = NULL;
+    size_t len = 0;
+    (void)snprintf(path, sizeof path, "%.4000s/fits.yaml", folder);
+    enum stc_err err = stc_read_file(a, path, &text, &len, diag);
+    if (err != STC_OK) return err;
+    return keep_fit(s, "compute", text, compute_forms,
+                    (int)(sizeof compute_forms / sizeof compute_forms[0]), scored,
+                    diag);
+}
+
+static enum stc_err fit_compute(struct stc_arena *a, struct stc_store *s,
+                                const struct work *w, const char *folder, int holdout,
+                                struct stc_text *out, struct stc_diag *diag)
+{
+    char path[4200];
+    bool any = false;
+    for (size_t i = 0; i < sizeof compute_forms / sizeof compute_forms[0]; i++)
+        any = any || path_of(w, compute_forms[i], path, sizeof path);
+    if (!any) {
+        stc_text_put(out, "no kernels in the store: the shipped ones stay\n");
+        return STC_OK;
+    }
+    struct stc_cost *c = NULL;
+    struct stc_fit_report *rep = STC_NEW(a, struct stc_fit_report);
+    const struct stc_fit_opt opt = {.holdout = holdout};
+    if (!rep) return stc_fail(diag, STC_ERR_NOMEM, "out of memory");
+    enum stc_err err = stc_fit_compute(a, w->folder, &opt, &c, rep, diag);
+    if (err == STC_OK && folder) err = stc_fit_write(c, folder, diag);
+    if (err == STC_OK && folder) err = keep_compute(a, s, folder, holdout > 1, diag);
+    if (err == STC_OK) stc_fit_print(rep, out);
+    return err;
+}
+
+enum stc_err stc_calibrate_fit(const struct stc_calibrate_opts *given,
+                               const char *folder, struct stc_out *out,
+                               struct stc_diag *diag)
+{
+    const struct stc_calibrate_opts o = opts_of(given);
+    struct stc_arena a = STC_ARENA_INIT;
+    struct stc_store *s = NULL;
+    struct stc_text t;
+    struct work w;
+    stc_text_init(&t, 0);
+    enum stc_err err = export_all(&o, &s, STC_DB_WRITE, &w, false, diag);
+    if (err == STC_OK) err = fit_coll(&a, s, &w, folder, o.holdout, &t, diag);
+    if (err == STC_OK) err = fit_compute(&a, s, &w, folder, o.holdout, &t, diag);
+    work_close(&w);
+    stc_store_close(s);
+    stc_arena_free(&a);
+    if (err == STC_OK) stc_text_printf(&t, "parameters are in %s\n", folder);
+    return stc_api_out(&t, err, out, diag);
+}
+
+/* ==== check ==== */
+
+static enum stc_err forecasts(struct stc *sim, const struct work *w, struct stc_text *t,
+                              struct stc_diag *diag)
+{
+    const struct stc_vopts v = {.n_threads = sim->opts.n_threads,
+                                .progress = sim->opts.progress,
+                                .ctx = sim->opts.progress_ctx};
+    for (int f = 0; f < STC_FORM_COUNT; f++) {
+        char path[4200];
+        struct stc_arena a = STC_ARENA_INIT;
+        struct stc_vreport r;
+        struct stc_diag why = {""};
+        if (!path_of(w, (enum stc_form)f, path, sizeof path)) continue;
+        enum stc_err err = stc_validate_file(&a, path, &sim->params, &v, &r, &why);
+        if (err == STC_OK) {
+            stc_fmt_section(t, stc_form_name((enum stc_form)f));
+            stc_report_validate(&r, t);
+        } else if (err == STC_ERR_NOMEM) {
+            stc_arena_free(&a);
+            return stc_fail(diag, err, "out of memory");
+        } else {
+            stc_text_printf(t, "%s: not forecast\n", stc_form_name((enum stc_form)f));
+        }
+        stc_arena_free(&a);
+    }
+    return STC_OK;
+}
+
+enum stc_err stc_calibrate_check(struct stc *sim,
+                                 const struct stc_calibrate_opts *given,
+                                 struct stc_out *out, struct stc_diag *diag)
+{
+    const struct stc_calibrate_opts o = opts_of(given);
+    struct stc_arena a = STC_ARENA_INIT;
+    struct stc_store *s = NULL;
+    struct stc_text t;
+    struct work w;
+    stc_text_init(&t, 0);
+    enum stc_err err = export_all(&o, &s, STC_DB_READ, &w, true, diag);
+    if (err == STC_OK) stc_text_printf(&t, "%s: whole\n", o.db);
+    if (err == STC_OK) err = forecasts(sim, &w, &t, diag);
+    if (err == STC_OK && o.holdout > 1) {
+        err = fit_coll(&a, s, &w, NULL, o.holdout, &t, diag);
+        if (err == STC_OK) err = fit_compute(&a, s, &w, NULL, o.holdout, &t, diag);
+    }
+    work_close(&w);
+    stc_store_close(s);
+    stc_arena_free(&a);
+    return stc_api_out(&t, err, out, diag);
+}
