@@ -29,7 +29,7 @@ struct stream {
     uint32_t next_joiner;/* list of arrived members of a communicator */
     uint32_t last_tag;
     int64_t last_arrive, last_start;
-    float rate;          /* of the WORK that runs */
+    double rate;         /* of the WORK that runs */
     uint16_t epoch;      /* of the WORK's event */
     uint16_t waiters;    /* streams of this rank blocked on this one */
     uint8_t state, cause_stream, waited; /* waited: a wait held it up */
@@ -155,9 +155,11 @@ static void push_work(struct stc_machine *m, uint32_t s)
     push_event(m, st->ends_at, EV_WORK | ((uint32_t)st->epoch << 8), s);
 }
 
+/* Up to the next tick; a millionth of one is rounding of the rates. */
 static int64_t work_end(const struct stc_machine *m, const struct stream *st)
 {
-    return m->now + (st->left_ticks > 0 ? (int64_t)ceil(st->left_ticks / (double)st->rate) : 0);
+    double ticks = ceil(st->left_ticks / st->rate - 1e-6);
+    return m->now + (ticks > 0 ? (int64_t)ticks : 0);
 }
 
 /* What the observer is told of the task that stream s is at. */
@@ -177,7 +179,7 @@ static struct stc_task_info info_of(const struct stc_machine *m, uint32_t s)
                                   .cause_start = st->cause_start,
                                   .since = st->since,
                                   .done_ticks = (double)st->task.amount - st->left_ticks,
-                                  .rate = (double)st->rate};
+                                  .rate = st->rate};
 }
 
 static void observe(const struct stc_machine *m, uint32_t s, stc_observe_fn *fn)
@@ -187,9 +189,9 @@ static void observe(const struct stc_machine *m, uint32_t s, stc_observe_fn *fn)
     fn(m->c.observe_ctx, &info);
 }
 
-static float work_rate(const struct stc_machine *m, uint32_t rank, const struct stc_task *t)
+static double work_rate(const struct stc_machine *m, uint32_t rank, const struct stc_task *t)
 {
-    return (float)m->c.rate[t->cls][m->rk[rank].mask];
+    return m->c.rate[t->cls][m->rk[rank].mask];
 }
 
 static void start_work(struct stc_machine *m, uint32_t s)
@@ -199,7 +201,7 @@ static void start_work(struct stc_machine *m, uint32_t s)
     /* Fractions carry over, so that cutting WORK in pieces changes no end. */
     st->left_ticks = (double)st->task.amount - (st->idle_from == m->now ? st->ahead_ticks : 0);
     st->since = m->now;
-    st->rate = m->has_rates ? work_rate(m, s >> m->shift, &st->task) : 1.0F;
+    st->rate = m->has_rates ? work_rate(m, s >> m->shift, &st->task) : 1.0;
     st->epoch++;
     st->ends_at = work_end(m, st);
     push_work(m, s);
@@ -214,10 +216,10 @@ static void rerate(struct stc_machine *m, uint32_t rank)
         uint32_t s = (rank << m->shift) + i;
         struct stream *st = &m->st[s];
         if (st->state != RUNNING) continue;
-        float rate = work_rate(m, rank, &st->task);
+        double rate = work_rate(m, rank, &st->task);
         if (rate >= st->rate && rate <= st->rate) continue;
         observe(m, s, m->c.rerated);
-        st->left_ticks -= (double)(m->now - st->since) * (double)st->rate;
+        st->left_ticks -= (double)(m->now - st->since) * st->rate;
         st->since = m->now;
         st->rate = rate;
         st->ends_at = work_end(m, st);
@@ -447,7 +449,7 @@ static void work_event(struct stc_machine *m, uint32_t s, uint16_t epoch)
         push_work(m, s);
         return;
     }
-    st->ahead_ticks = (double)(m->now - st->since) * (double)st->rate - st->left_ticks;
+    st->ahead_ticks = (double)(m->now - st->since) * st->rate - st->left_ticks;
     finish(m, s);
 }
 
