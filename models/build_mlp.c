@@ -117,7 +117,8 @@ void stc_nodes_moe(struct stc_nodes *s)
     }
     struct stc_bnode *n = stc_node_mem(s, STC_OP_MOE_PERMUTE, STC_MEMOP_PERMUTE,
                                        copies * h * e, copies * h * e);
-    n->op.n_launches = 24; /* counts, cumulative sums, sort, masks, copies to the host, gather */
+    n->op.n_launches =
+        24; /* counts, cumulative sums, sort, masks, copies to the host, gather */
     n->bwd_launches = 8;
     exchange(s, STC_OP_MOE_DISPATCH, copies * h * e);
     expert_tp(s, 1, work);
@@ -134,8 +135,8 @@ void stc_nodes_moe(struct stc_nodes *s)
     n = stc_node_mem(s, STC_OP_MOE_UNPERMUTE, STC_MEMOP_PERMUTE, copies * h * e,
                      t * h * e);
     n->op.n_launches = 8;
-    /* the weighting by the router's probability needs the experts' outputs */
-    n->op.keep_bytes = copies * h * e;
+    /* weighting the outputs by the router's probabilities needs them again */
+    n->op.keep_bytes = s->b->stack->moe_probs_in_act ? 0 : copies * h * e;
     stc_node_bwd(n, STC_MEMOP_PERMUTE, (copies + t) * h * e, copies * h * e, 2);
     if (m->moe_latent > 0) {
         n = stc_node_gemm(s, STC_OP_MOE_LATENT, t, m->hidden, h);

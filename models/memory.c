@@ -259,7 +259,8 @@ static double experts_half(const struct stc_build *b, int32_t layer)
     double bytes = ts * h * (e + stc_build_dropout(b)); /* norm's input, mask */
     bytes += ts * (h * e + m->n_experts * 4.0);         /* router */
     bytes += m->moe_latent > 0 ? ts * hx * saved : 0;
-    bytes += copies * hx * e + work * hx * saved; /* experts' outputs and inputs */
+    bytes += (b->stack->moe_probs_in_act ? 0 : copies * hx * e) +
+             work * hx * saved; /* experts' outputs, to weight them; their inputs */
     bytes += work * m->expert_ffn / l->etp * ((stc_model_gated(m) ? 2 : 1) * e + saved);
     if (stc_model_shared_ffn(m) > 0) {
         bytes += mlp_act(b, t, (double)stc_model_shared_ffn(m) / l->tp, 0);

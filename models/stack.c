@@ -55,6 +55,7 @@ static const struct stc_bind_row rows[] = {
     I(reduce_whole_grads, "zero-1 all-reduces gradients"),
     R(bucket_bytes, BYTES, "gradient bucket"),
     I(prefetch_layers, "FSDP units gathered ahead"),
+    I(moe_probs_in_act, "expert weights multiply the activation, not the output"),
     I(moe_deepep, "a token travels once per destination node"),
     I(reduce_every_micro, "FSDP, ZeRO-2: gradients are scattered at every micro-batch"),
     I(attention_kernel,

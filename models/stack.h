@@ -67,6 +67,7 @@ struct stc_stack {
         reduce_whole_grads; /* zero-1 that all-reduces gradients instead of reduce-scatter */
     double bucket_bytes;     /* gradient bucket */
     int32_t prefetch_layers; /* FSDP units gathered ahead */
+    int32_t moe_probs_in_act; /* a token's expert weights multiply the activation: the experts' outputs are not kept */
     int32_t moe_deepep;      /* a token once per destination node */
     int32_t attention_kernel;     /* of the fused attention: 0 the best of the generation (cuDNN, FlashAttention-3),
                                      1 FlashAttention-2, 2 FlashAttention-1 (CUDA or Triton) */
