@@ -5,7 +5,7 @@ enum { MAX_MICRO = 16, MAX_CHOICES = 32 };
 static const double keep_free_frac = 0.03;
 
 struct choice {
-    int32_t micro_batch, recompute;
+    int32_t micro_batch, recompute, layers; /* layers of a stage that are recomputed; -1: all */
     double need_bytes;
 };
 
@@ -30,7 +30,8 @@ static enum stc_err with_choice(const struct stc_scenario *s, const struct choic
 {
     *out = *s;
     out->said.micro_batch = c->micro_batch;
-    out->said.recompute = c->recompute;
+    out->said.recompute = c->recompute + 1; /* 0 is auto */
+    out->said.recompute_layers = c->layers;
     out->resolved = 0;
     return stc_scenario_resolve(out, diag);
 }
@@ -50,34 +51,44 @@ static int micro_batches(const struct stc_scenario *s, int32_t *out)
     return n;
 }
 
-/* Selective recompute came with Megatron-LM of 2022 (Korthikanti 2205.05198)
- * and means something only where scores are kept. */
-static int recomputes(const struct stc_scenario *s, int32_t *out)
+static int recompute_open(const struct stc_scenario *s)
+{
+    return s->said.recompute == 0;
+}
+
+/* What is said, or the stack's way and then, for when that does not fit, ever
+ * more recompute: selective where scores are kept (Korthikanti 2205.05198), whole
+ * layers of a quarter, half, all of a stage. */
+static int recomputes(const struct stc_scenario *s, struct choice *out)
 {
     int n = 0;
-    if (s->said.recompute != STC_AUTO) {
-        out[n++] = s->said.recompute;
-        return n;
-    }
-    out[n++] = STC_RECOMPUTE_NONE;
+    out[n++] = (struct choice){.recompute = s->layout.recompute, .layers = s->layout.recompute_layers};
+    if (!recompute_open(s) || s->layout.recompute == STC_RECOMPUTE_FULL) return n;
     int keeps_scores = !s->train.flash || s->stack.selective_ops;
-    if (s->stack.year_from >= 2022 && keeps_scores) out[n++] = STC_RECOMPUTE_SELECTIVE;
-    out[n++] = STC_RECOMPUTE_FULL;
+    if (s->layout.recompute == STC_RECOMPUTE_NONE && s->stack.year_from >= 2022 && keeps_scores)
+        out[n++] = (struct choice){.recompute = STC_RECOMPUTE_SELECTIVE, .layers = -1};
+    int32_t of_stage = stc_model_total_layers(&s->model) / s->layout.pp;
+    for (int32_t part = 4; part >= 2; part /= 2)
+        if (of_stage / part > 0) out[n++] = (struct choice){.recompute = STC_RECOMPUTE_FULL, .layers = of_stage / part};
+    out[n++] = (struct choice){.recompute = STC_RECOMPUTE_FULL, .layers = -1};
     return n;
 }
 
+/* Per micro-batch the first ways that fit: stronger recompute only costs time. */
 static int choices(const struct stc_scenario *s, struct choice *out)
 {
-    int32_t micro[MAX_CHOICES], rec[3];
+    int32_t micro[MAX_CHOICES];
+    struct choice rec[8];
     int n_micro = micro_batches(s, micro), n_rec = recomputes(s, rec), n = 0;
+    double room = s->cluster.gpu.mem_bytes * (1 - keep_free_frac);
     for (int i = 0; i < n_micro; i++) {
         for (int k = 0; k < n_rec && n < MAX_CHOICES; k++) {
             struct stc_scenario t;
-            struct choice c = {micro[i], rec[k], 0};
-            if (with_choice(s, &c, &t, NULL) != STC_OK ||
-                need(&t, &c.need_bytes, NULL) != STC_OK)
-                continue;
+            struct choice c = rec[k];
+            c.micro_batch = micro[i];
+            if (with_choice(s, &c, &t, NULL) != STC_OK || need(&t, &c.need_bytes, NULL) != STC_OK) continue;
             out[n++] = c;
+            if (c.need_bytes <= room) break;
         }
     }
     return n;
@@ -120,7 +131,7 @@ enum stc_err stc_settle(struct stc_scenario *s, const struct stc_run_params *p,
     enum stc_err e = stc_scenario_resolve(s, diag);
     if (e != STC_OK) return e;
     int open_micro = s->said.micro_batch == STC_AUTO && s->said.grad_accum == STC_AUTO;
-    if (!open_micro && s->said.recompute != STC_AUTO) return STC_OK;
+    if (!open_micro && !recompute_open(s)) return STC_OK;
     struct choice c[MAX_CHOICES];
     int n = choices(s, c), best;
     if (n == 0) return STC_OK; /* as resolved: the run will say what is wrong */

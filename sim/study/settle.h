@@ -3,11 +3,12 @@
  * chosen: the fastest that fits.
  *
  * THEORY. Published runs often do not say their micro-batch or recompute, but
- * their authors tuned both. Where `layout.micro_batch` or `layout.recompute` is
- * unsaid, every power of two that divides the replica's batch and every kind of
- * recompute that the stack knows is checked against memory (closed form, 3 % of
- * the GPU left free) and those that fit are simulated; the fastest is kept. What
- * is said is never touched, so a settled scenario settles to itself.
+ * their authors tuned both. Where `layout.micro_batch` is unsaid, every power of
+ * two that divides the replica's batch is tried; where `layout.recompute` is
+ * unsaid, the stack's own way, and when that does not fit ever more of it.
+ * Memory is the closed form with 3 % of the GPU left free; those that fit are
+ * simulated and the fastest is kept. What is said is never touched, so a settled
+ * scenario settles to itself.
  *
  * ERRORS. As stc_scenario_resolve and stc_step_run. When nothing fits, the
  * candidate that needs least memory is kept and the result will say that it
