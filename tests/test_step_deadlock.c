@@ -35,8 +35,11 @@ static int draw(struct stc_rng *g, struct stc_scenario *s, char *words, size_t s
     int pp = between(g, 1, 12), vp = pp > 1 ? between(g, 1, 4) : 1,
         dp = between(g, 1, 3), tp = between(g, 1, 2);
     int micro = stc_rng_below(g, 2) ? between(g, 1, 40) : pp * between(g, 1, 4);
-    int extra = vp == 1 && pp > 2 ? between(g, -1, 1) : 0,
-        layers = pp * vp * between(g, 1, 2) + extra;
+    int extra = vp == 1 && pp > 2 ? between(g, -1, 1) : 0;
+    int layers = pp * vp * between(g, 1, 2) +
+                 extra; /* or as they come: uneven, or chunks with none */
+    if (stc_rng_below(g, 4) == 0)
+        layers = between(g, 1, 2 * pp * vp) + (extra > 0 ? extra : 0);
     const char *schedule = vp > 1
                                ? ONE_OF(g, "auto", "interleaved", "gpipe")
                                : ONE_OF(g, "auto", "gpipe", "1f1b", "zb-h1", "zb-h2");

@@ -223,10 +223,15 @@ static int chunk_memory(struct stc_low *w)
     w->t->chunk_keep_bytes = STC_NEW_N(w->o->a, double, (size_t)vp);
     w->t->chunk_work_bytes = STC_NEW_N(w->o->a, double, (size_t)vp);
     if (!w->t->chunk_keep_bytes || !w->t->chunk_work_bytes) return 0;
+    w->t->head_chunk = -1;
     for (int32_t c = 0; c < vp; c++) {
         for (int32_t u = 0; u < w->chunks[c].n; u++) {
             const struct stc_unit *x = &w->chunks[c].units[u];
             w->t->chunk_keep_bytes[c] += x->keep_bytes;
+            if (x->block == STC_BLOCK_HEAD) {
+                w->t->head_chunk = c;
+                w->t->head_keep_bytes = x->keep_bytes;
+            }
             double extra = x->fwd.keep_bytes - x->keep_bytes; /* what recompute brings back */
             if (extra > w->t->chunk_work_bytes[c]) w->t->chunk_work_bytes[c] = extra;
         }

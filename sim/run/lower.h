@@ -95,6 +95,8 @@ struct stc_stage_tmpl {
     /* memory of one item, for the tracker: bytes a forward of each chunk leaves alive */
     double *chunk_keep_bytes;   /* [vp] */
     double *chunk_work_bytes;   /* [vp]: while its backward runs */
+    int32_t head_chunk;         /* that computes the loss; -1: none */
+    double head_keep_bytes;     /* of chunk_keep_bytes there: the head's own */
 };
 
 #define STC_COMM_TAG 0x80000000U

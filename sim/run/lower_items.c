@@ -104,6 +104,7 @@ static void receive(struct stc_low *w, int needed, enum stc_stream s, enum stc_s
 
 static void send(struct stc_low *w, int needed, enum stc_stream s, enum stc_slot slot)
 {
+    if (w->n_need) stc_low_add(w, STC_PART_OTHER, 0); /* a chunk without layers only hands on */
     stc_low_cut(w);
     if (!needed) return;
     stc_low_wait(p2p(w, s, slot), stc_low_mark(w, STC_STREAM_COMPUTE));

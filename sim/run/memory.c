@@ -4,12 +4,20 @@
 /* What one item adds before it runs, needs while it runs, and frees after. */
 struct delta { double before, during, after; };
 
-static struct delta item_delta(const struct stc_stage_tmpl *t, int32_t item)
+/* Where the backward is split the weight gradient frees, else the backward. The
+ * loss's temporaries (copies of the logits, models/memory.h) stand while the
+ * head's backward runs, recompute's while a layer's does. */
+static struct delta item_delta(const struct stc_lowered *low, const struct stc_stage_tmpl *t, const struct stc_mem_est *closed,
+                               int32_t item)
 {
     int32_t c = t->item_chunk[item];
+    int split = low->s->layout.schedule == STC_SCHED_ZB_H1 || low->s->layout.schedule == STC_SCHED_ZB_H2;
+    double keep = t->chunk_keep_bytes[c], work = t->chunk_work_bytes[c];
+    double loss = c == t->head_chunk ? closed->bytes[STC_MEM_LOGITS] - t->head_keep_bytes : 0;
     switch (t->item_kind[item]) {
-    case STC_ITEM_F: return (struct delta){t->chunk_keep_bytes[c], 0, 0};
-    case STC_ITEM_B: return (struct delta){0, t->chunk_work_bytes[c], -t->chunk_keep_bytes[c]};
+    case STC_ITEM_F: return (struct delta){keep, 0, 0};
+    case STC_ITEM_B: return (struct delta){0, loss > work ? loss : work, split ? 0 : -keep};
+    case STC_ITEM_W: return (struct delta){0, 0, -keep};
     default: return (struct delta){0, 0, 0};
     }
 }
@@ -36,7 +44,7 @@ enum stc_err stc_track_stage(struct stc_arena *a, const struct stc_lowered *low,
     out->peak_bytes = now;
     if (timed) point(out, 0, now);
     for (int32_t i = 0; i < t->n_items; i++) {
-        struct delta d = item_delta(t, i);
+        struct delta d = item_delta(low, t, closed, i);
         now += d.before;
         double high = now + d.during;
         if (high > out->peak_bytes) {
