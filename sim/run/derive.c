@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "kernels/cost_params.h"
 #include "sim/run/lower_int.h"
 #include "sim/run/memory.h"
 
@@ -147,9 +148,13 @@ static void join_sigma(const struct stc_run *r, double exposed_s, int pipeline, 
     }
 }
 
-/* The lowering's own error (overlap, what stacks do) has no family: 6 % is the
- * prior until fits say otherwise. */
-static const double lowering_sigma_log = 0.06;
+/* The lowering's own error (overlap, what stacks do) has no family: it is fitted
+ * per class of step (calib/data/platform.yaml). */
+static enum stc_lowering lowering_class(const struct stc_run *r, double host_s)
+{
+    if (host_s > r->out->step_s / 6) return STC_LOWERING_HOST;
+    return r->s->model.n_experts > 0 ? STC_LOWERING_EXPERTS : STC_LOWERING_DENSE;
+}
 
 static void uncertainty(struct stc_run *r)
 {
@@ -177,7 +182,9 @@ static void uncertainty(struct stc_run *r)
     for (int k = 0; k < STC_TIER_COUNT; k++) tiers += l->tier_s[k];
     for (int k = 0; k < STC_TIER_COUNT && tiers > 0; k++) o->tier_frac[k] = l->tier_s[k] / tiers;
     double rel = total > 0 ? var / (total * total) : 0;
-    double sigma = sqrt(rel + lowering_sigma_log * lowering_sigma_log);
+    o->lowering = lowering_class(r, host);
+    o->lowering_sigma_log = r->cost->lowering_sigma_log[o->lowering];
+    double sigma = sqrt(rel + o->lowering_sigma_log * o->lowering_sigma_log);
     o->lo90_s = o->step_s * exp(-1.645 * sigma);
     o->hi90_s = o->step_s * exp(1.645 * sigma);
     o->outside = l->outside;
@@ -214,6 +221,12 @@ static struct stc_group_shape axis_shape(const struct stc_run *r, enum stc_axis 
     return s;
 }
 
+/* Blocking collectives are closed forms whatever the network carries. */
+static int on_own_stream(enum stc_axis x)
+{
+    return x == STC_AXIS_PP || x == STC_AXIS_DPCP || x == STC_AXIS_EDP || x == STC_AXIS_SHARD || x == STC_AXIS_REPLICA;
+}
+
 static void comm_row(struct stc_run *r, enum stc_axis x, enum stc_coll c, const struct stc_coll_book *b)
 {
     struct stc_comm_result *o = &r->out->comms[r->out->n_comms++];
@@ -226,7 +239,7 @@ static void comm_row(struct stc_run *r, enum stc_axis x, enum stc_coll c, const 
                                   .proto = stc_coll_proto_name(e.proto), .group_size = s.n_ranks, .group_nodes = s.n_nodes,
                                   .calls = b->calls, .bytes = b->bytes, .busy_s = b->busy_s,
                                   .bus_Bps = b->busy_s > 0 ? stc_coll_bus_factor(c, s.n_ranks) * b->bytes / b->busy_s : 0,
-                                  .by_flows = (uint8_t)(r->low.needs_flows && s.n_nodes > 1)};
+                                  .by_flows = (uint8_t)(r->low.needs_flows && s.n_nodes > 1 && on_own_stream(x))};
 }
 
 static enum stc_err comms_and_links(struct stc_run *r)
