@@ -182,7 +182,7 @@ START_TEST(build_recompute_is_the_forward_again)
 }
 END_TEST
 
-/* About 6.5 + 9.5 passes over a s^2 b elements (LESSONS 15, by counting). */
+/* About 6.5 + 9.5 passes over a s^2 b elements : by counting. */
 START_TEST(build_unfused_attention_passes_over_the_scores)
 {
     struct stc_arena a = STC_ARENA_INIT;

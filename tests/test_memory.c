@@ -82,7 +82,7 @@ END_TEST
 
 #define MIB 1048576.0
 
-/* COURSE §2: torch's max_memory_allocated of the course's runs. */
+/* torch's max_memory_allocated of the course's runs. */
 static const struct {
     const char *stack;
     int precision, micro, recompute;
