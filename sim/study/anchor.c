@@ -160,9 +160,10 @@ static enum stc_err solve(struct world *w, enum stc_anchor_term t, double want,
 {
     struct stc_result r;
     /* a is where the step is long. */
-    double top = terms[t].is_rate ? reach : 200.0;
-    double slow = terms[t].is_rate ? 1.0 / top : top;
-    double fast = terms[t].is_rate ? top : 1e-6;
+    double most = 200.0, fast = terms[t].is_rate ? reach : 1e-6;
+    if (t == STC_ANCHOR_HOST_STEP)
+        most = fmax(most, 2.0 * want / host_base(w->base, t));
+    double slow = terms[t].is_rate ? 1.0 / reach : most;
     enum stc_err err = step_at(w, t, slow, &r);
     if (err != STC_OK) return err;
     double long_s = r.step_s;
