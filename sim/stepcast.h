@@ -31,6 +31,7 @@
 #define STC_STEPCAST_H
 
 #include "sim/base/err.h"
+#include <signal.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -141,9 +142,9 @@ struct stc_calibrate_opts {
     size_t size;         /* set by STC_CALIBRATE_OPTS_INIT */
     const char *db;      /* the store; made by an import when it is not there */
     const char *machine; /* import: the owner's name for it; NULL: as the file says */
-    const char *gpu;     /* import: of files that do not name it; others: only this one */
-    const char *fabric;  /* import of nccl-tests over nodes: "IB NDR" */
-    int nics_per_node;   /* likewise; 0: unknown */
+    const char *gpu; /* import: of files that do not name it; others: only this one */
+    const char *fabric; /* import of nccl-tests over nodes: "IB NDR" */
+    int nics_per_node;  /* likewise; 0: unknown */
     double nic_gbps;
     const char *form; /* show, export: only this table; NULL: all */
     int holdout;      /* fit, check: folds of cross-validation; 0: none */
@@ -206,6 +207,22 @@ STC_API enum stc_err stc_describe_cluster(struct stc *sim,
 STC_API enum stc_err stc_diff(struct stc *a, struct stc *b, enum stc_format format,
                               struct stc_out *out, struct stc_diag *diag) STC_MUST_USE;
 
+/* ==== how far it can grow ==== */
+
+/* The largest micro-batch, sequence, depth and width and the fewest GPUs with which
+ * the scenario fits; axis: only that one, NULL: all. */
+STC_API enum stc_err stc_headroom_report(struct stc *sim, const char *axis,
+                                         enum stc_format format, struct stc_out *out,
+                                         struct stc_diag *diag) STC_MUST_USE;
+
+/* ==== what others wrote ==== */
+
+/* A Hugging Face config.json as an entry of the model catalogue (YAML; JSON holds it
+ * with the counts). name NULL: the file's. */
+STC_API enum stc_err stc_import_hf_model(const char *path, const char *name,
+                                         enum stc_format format, struct stc_out *out,
+                                         struct stc_diag *diag) STC_MUST_USE;
+
 /* ==== one kernel or collective ==== */
 
 /* Why the cost model gives these seconds. op: "gemm", "attention", "collective",
@@ -219,6 +236,35 @@ STC_API enum stc_err stc_explain_op(struct stc *sim, const char *op,
 /* The keys of an op; op NULL: the ops. */
 STC_API enum stc_err stc_explain_keys(const char *op, struct stc_out *out,
                                       struct stc_diag *diag) STC_MUST_USE;
+
+/* ==== the best layout ==== */
+
+struct stc_tune_options {
+    size_t size;         /* set by STC_TUNE_OPTIONS_INIT */
+    int top_n;           /* 0: 10 */
+    int front;           /* also the Pareto front of time, memory and GPUs */
+    int world;           /* share the work with all processes of the MPI job */
+    int no_times;        /* leave wall time out of the text */
+    const char *journal; /* a killed search goes on from this file; NULL: none */
+    const char *explain; /* "tp=4,pp=8": why is it not chosen?; NULL */
+    const volatile sig_atomic_t *stop; /* becomes non-zero: answer now; NULL */
+    /* NULL: the handle's progress. best_s infinity: none yet */
+    void (*status)(void *ctx, const char *what, long done, long total, double best_s);
+};
+/* clang-format off */
+#define STC_TUNE_OPTIONS_INIT {sizeof(struct stc_tune_options), 0, 0, 0, 0, NULL, NULL, NULL, NULL}
+/* clang-format on */
+
+/* Searches the space that the scenario's tune: section spans. yaml (may be NULL):
+ * the scenario with the best layout. In an MPI job only the first process gets
+ * text; the others get nothing. INFEASIBLE when no layout can be run. */
+STC_API enum stc_err stc_tune(struct stc *sim, const struct stc_tune_options *o,
+                              enum stc_format format, struct stc_out *out,
+                              struct stc_out *yaml, struct stc_diag *diag) STC_MUST_USE;
+/* Which measured layout the forecast would have chosen, group by group. */
+STC_API enum stc_err stc_tune_judge_report(struct stc *sim, const char *csv_path,
+                                           enum stc_format format, struct stc_out *out,
+                                           struct stc_diag *diag) STC_MUST_USE;
 
 /* ==== what there is ==== */
 

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct cli_cmd *const cli_cmds[] = {&cli_simulate, &cli_validate, &cli_diff,
-                                          &cli_explain,  &cli_list,     &cli_show,
-                                          &cli_calibrate, &cli_describe,
-                                          &cli_help,     NULL};
+const struct cli_cmd *const cli_cmds[] = {
+    &cli_simulate, &cli_validate, &cli_diff, &cli_tune, &cli_explain,
+    &cli_headroom, &cli_import,   &cli_list, &cli_show, &cli_calibrate,
+    &cli_describe, &cli_help,     NULL};
 
 static size_t n_cmds(void)
 {

@@ -313,6 +313,12 @@ static enum stc_err nothing_left(const struct stc_tune_result *r, struct stc_dia
             "would be right",
             (unsigned long long)r->n_layouts, (unsigned long long)m->n,
             m->least / 1073741824.0);
+    if (r->count[STC_TUNE_SIMULATED].n + r->count[STC_TUNE_BOUND].n > 0)
+        return stc_fail(
+            diag, STC_ERR_INFEASIBLE,
+            "none of %llu layouts meets the deadline; more GPUs (tune.gpus), "
+            "fewer tokens or more time would be right",
+            (unsigned long long)r->n_layouts);
     const struct stc_tune_count *d = &r->count[STC_TUNE_MODEL];
     return stc_fail(
         diag, STC_ERR_INFEASIBLE,
@@ -485,6 +491,23 @@ static enum stc_err describe(struct stc_arena *a, const struct stc_tune_space *s
     return out->axes ? STC_OK : stc_fail(diag, STC_ERR_NOMEM, "tune: out of memory");
 }
 
+/* How slow a layout may be that is searched for its memory. */
+static enum stc_err find_limit(struct stc_arena *a, struct stc_tune_space *sp,
+                               const struct stc_run_params *p,
+                               const struct stc_tune_opts *o,
+                               struct stc_tune_result *out, struct stc_diag *diag)
+{
+    struct stc_tune_opts first = *o;
+    first.top_n = 1;
+    first.journal = NULL;
+    first.front = 0;
+    sp->objective = STC_OBJ_STEP;
+    enum stc_err err = run_space(a, sp, p, &first, out, diag);
+    sp->objective = STC_OBJ_HEADROOM;
+    if (err == STC_OK) sp->limit_s = out->picks[0].step_s * (1 + sp->slower);
+    return err;
+}
+
 enum stc_err stc_tune_run(struct stc_arena *a, const struct stc_scenario *s,
                           const struct stc_run_params *p, const struct stc_tune_opts *o,
                           struct stc_tune_result *out, struct stc_diag *diag)
@@ -492,6 +515,8 @@ enum stc_err stc_tune_run(struct stc_arena *a, const struct stc_scenario *s,
     struct stc_tune_space *sp = STC_NEW(a, struct stc_tune_space);
     if (!sp) return stc_fail(diag, STC_ERR_NOMEM, "tune: out of memory");
     enum stc_err err = stc_tune_space_make(a, s, sp, diag);
+    if (err == STC_OK && sp->objective == STC_OBJ_HEADROOM)
+        err = find_limit(a, sp, p, o, out, diag);
     if (err == STC_OK) err = run_space(a, sp, p, o, out, diag);
     if (err == STC_OK) err = describe(a, sp, out, diag);
     return err;

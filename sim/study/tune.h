@@ -149,12 +149,48 @@ STC_MUST_USE enum stc_err stc_tune_apply(const struct stc_scenario *s,
                                          struct stc_scenario *out,
                                          struct stc_diag *diag);
 
-/* Why is this layout not the first? `words`: "tp=4,pp=8,…" over the winner's. */
+/* Why is this layout not the first? `words`: "tp=4,pp=8,…"; what they leave open is
+ * searched. */
+struct stc_tune_why {
+    enum stc_tune_reason reason; /* the rung of the ladder where it stops */
+    char sentence[256];          /* when nothing is left */
+    double least;                /* of that rung: bytes missing */
+    int n_axes;                  /* axes that the words fix */
+    uint64_t n_layouts;          /* that they leave */
+    struct stc_tune_pick pick;   /* the best of those, when simulated */
+    int simulated;
+    double need_bytes, room_bytes, bound_s;
+    int32_t stage;             /* the fullest */
+    struct stc_mem_est memory; /* its memory by kind */
+};
 STC_MUST_USE enum stc_err stc_tune_explain(struct stc_arena *a,
                                            const struct stc_scenario *s,
                                            const struct stc_run_params *p,
                                            const struct stc_tune_result *r,
-                                           const char *words, struct stc_text *out,
+                                           const char *words, struct stc_tune_why *out,
                                            struct stc_diag *diag);
+
+/* ==== how good are the choices? ==== */
+
+/* A group of measured runs that share model, GPUs, batch, precision and framework
+ * and differ in layout. */
+struct stc_judge_group {
+    const char *source,
+        *what; /* "GPT-3 175B, 512 x A100-SXM4-80GB, batch 1536, fp16" */
+    const char *chosen, *best; /* ids: ranked first by the forecast; by the clock */
+    int n, n_pairs;            /* runs; pairs that differ by > 4 % */
+    double loss;               /* measured time of the chosen over the best's, - 1 */
+    double tau;                /* Kendall's over those pairs; NaN: no such pair */
+};
+struct stc_judge {
+    int n;
+    struct stc_judge_group *group;
+    int n_sources;
+    double loss, tau;           /* means over sources of their means */
+    double mean_loss, mean_tau; /* over groups */
+};
+STC_MUST_USE enum stc_err stc_tune_judge(struct stc_arena *a, const char *csv_path,
+                                         const struct stc_run_params *p, int n_threads,
+                                         struct stc_judge *out, struct stc_diag *diag);
 
 #endif

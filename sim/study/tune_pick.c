@@ -77,6 +77,7 @@ static double sigma_of_difference(const struct stc_tune_pick *x,
                                   const struct stc_tune_pick *y)
 {
     const double overlap_sigma = 0.12; /* of a share that only one of both has */
+    const double run_sigma = 0.003; /* one run to the next of the same job: a prior */
     double var = 0, moved = 0;
     for (int f = 0; f < STC_FAMILY_COUNT; f++) {
         double d = x->family_frac[f] * x->family_sigma[f] -
@@ -86,7 +87,7 @@ static double sigma_of_difference(const struct stc_tune_pick *x,
     for (int p = 0; p < STC_PART_COUNT; p++)
         moved += fabs(x->part_s[p] / x->step_s - y->part_s[p] / y->step_s);
     double d = 0.5 * moved * overlap_sigma;
-    return sqrt(var + d * d);
+    return sqrt(var + d * d + run_sigma * run_sigma);
 }
 
 static size_t differ(char *out, size_t size, size_t n, const char *name, int32_t mine,
@@ -126,7 +127,8 @@ void stc_tune_compare(const struct stc_tune_space *sp, const struct stc_tune_pic
     const struct stc_layout *x = &k->layout, *y = &best->layout;
     k->sigma_to_best = sigma_of_difference(k, best);
     double gap = fabs(log(k->step_s / best->step_s));
-    k->indistinct = gap <= 1.645 * k->sigma_to_best && k->n_gpus == best->n_gpus;
+    k->indistinct =
+        k != best && gap <= 1.645 * k->sigma_to_best && k->n_gpus == best->n_gpus;
     size_t n = 0, size = sizeof k->differs;
     k->differs[0] = '\0';
     if (k == best) return;

@@ -92,25 +92,29 @@ static int32_t *said_field(struct stc_scenario *s, int x)
     return (int32_t *)(void *)((char *)s + row_of(x)->offset);
 }
 
+void stc_tune_say_axis(const struct stc_tune_space *sp, int x, int32_t v,
+                       struct stc_scenario *s)
+{
+    if (x == STC_TA_GPUS) {
+        if (sp->axis[x].n > 1) { /* as many nodes as it takes */
+            s->said.c_gpus = v;
+            s->said.c_nodes = STC_AUTO;
+        } else if (s->said.c_nodes == STC_AUTO) {
+            s->said.c_gpus = v;
+        }
+    } else if (axis_rows[x].kind == PAIR) {
+        s->said.first_extra = pair_first(v);
+        s->said.last_extra = pair_last(v);
+    } else {
+        *said_field(s, x) = v;
+    }
+}
+
 void stc_tune_say(const struct stc_tune_space *sp, const int32_t digit[STC_TA_COUNT],
                   struct stc_scenario *s)
 {
-    for (int x = 0; x < STC_TA_COUNT; x++) {
-        int32_t v = sp->axis[x].v[digit[x]];
-        if (x == STC_TA_GPUS) {
-            if (sp->axis[x].n > 1) { /* as many nodes as it takes */
-                s->said.c_gpus = v;
-                s->said.c_nodes = STC_AUTO;
-            } else if (s->said.c_nodes == STC_AUTO) {
-                s->said.c_gpus = v;
-            }
-        } else if (axis_rows[x].kind == PAIR) {
-            s->said.first_extra = pair_first(v);
-            s->said.last_extra = pair_last(v);
-        } else {
-            *said_field(s, x) = v;
-        }
-    }
+    for (int x = 0; x < STC_TA_COUNT; x++)
+        stc_tune_say_axis(sp, x, sp->axis[x].v[digit[x]], s);
     s->said.dp = s->said.grad_accum = STC_AUTO;
     s->resolved = 0;
 }

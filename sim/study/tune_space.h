@@ -55,6 +55,7 @@ struct stc_tune_space {
     uint32_t n_variants;
     enum stc_tune_objective objective;
     double usd_per_gpu_hour, tokens, deadline_s, slower;
+    double limit_s; /* HEADROOM: slower layouts do not count */
 };
 
 STC_MUST_USE enum stc_err stc_tune_space_make(struct stc_arena *a,
@@ -76,6 +77,8 @@ uint32_t stc_tune_variant(const struct stc_tune_space *sp,
 /* Puts the digits' values into `said`; the scenario is not resolved after. */
 void stc_tune_say(const struct stc_tune_space *sp, const int32_t digit[STC_TA_COUNT],
                   struct stc_scenario *s);
+void stc_tune_say_axis(const struct stc_tune_space *sp, int axis, int32_t v,
+                       struct stc_scenario *s);
 /* "layout.tp=4 layout.pp=8 …" of the axes that a person may set. */
 void stc_tune_keys(const struct stc_tune_space *sp, const int32_t digit[STC_TA_COUNT],
                    const struct stc_layout *l, char *out, size_t size);

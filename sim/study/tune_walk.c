@@ -70,7 +70,6 @@ double stc_tune_cost(const struct stc_tune_space *sp, const struct stc_scenario 
     double n = stc_layout_world(&s->layout),
            tokens = (double)s->train.global_batch * s->train.seq_len,
            days = sp->tokens / tokens * step_s / 86400;
-    (void)need_bytes;
     switch (sp->objective) {
     case STC_OBJ_PER_GPU: return n * step_s / tokens;
     case STC_OBJ_DOLLARS: return n * step_s / 3600 * sp->usd_per_gpu_hour / tokens;
@@ -84,8 +83,9 @@ double stc_tune_cost(const struct stc_tune_space *sp, const struct stc_scenario 
     case STC_OBJ_DAYS: return days;
     case STC_OBJ_GPUS:
         return days * 86400 > sp->deadline_s ? (double)INFINITY : n + 1e-9 * step_s;
-    case STC_OBJ_STEP:
     case STC_OBJ_HEADROOM:
+        return step_s > sp->limit_s ? (double)INFINITY : need_bytes + 1e-3 * step_s;
+    case STC_OBJ_STEP:
     case STC_OBJ_COUNT: break;
     }
     return step_s;
@@ -153,6 +153,8 @@ static const char *no_shard(const struct stc_tune_walker *w)
     const struct stc_layout *l = &w->cur.layout;
     if (framework_has(w, "deepspeed") && l->pp > 1 && l->shard >= STC_SHARD_ZERO2)
         return "DeepSpeed's pipelines work with ZeRO 0 and 1 only";
+    if (megatron(w) && l->shard >= STC_SHARD_ZERO2)
+        return "Megatron's distributed optimizer shards states only";
     return NULL;
 }
 
