@@ -76,8 +76,10 @@ END_TEST
 
 /* ==== faster links ==== */
 
-/* Where NCCL's choice may turn (it is made from a model of the machine, not by
- * the clock) a faster link can cost a little; pinned to one algorithm it never does. */
+/* But for two things, which together cost 3e-3 at most here: NCCL chooses from a
+ * model of the machine, not by the clock; and what starts earlier, or moves faster,
+ * may share a port or an SM with what it met less before, so that the last one ends
+ * later (the anomaly of list scheduling: Graham 1969). */
 START_TEST(step_faster_links_never_slow)
 {
     struct stc_arena a = STC_ARENA_INIT;
@@ -101,14 +103,15 @@ START_TEST(step_faster_links_never_slow)
             run(&s, &a, &nic, c.words);
             s = c.s;
             s.cluster.gpu.nvlink_Bps *= 2;
+            s.cluster.node.nvlink_Bps *= 2;
             run(&s, &a, &nvlink, c.words);
             n_nic += nic.step_s < base.step_s;
             n_nvlink += nvlink.step_s < base.step_s;
             double loss = fmax(nic.step_s, nvlink.step_s) / base.step_s - 1;
             double *worst = pinned ? &worst_pinned : &worst_free;
             *worst = fmax(*worst, loss);
-            ck_assert_msg(loss <= (pinned ? 1e-9 : 0.01), "slower by %.3g (%s)\n%s",
-                          loss, pinned ? "ring" : "free", c.words);
+            ck_assert_msg(loss <= 3e-3, "slower by %.3g (%s)\n%s", loss,
+                          pinned ? "ring" : "free", c.words);
         }
     }
     printf("step: faster links: %d and %d of 500 steps gain by NIC and NVLink; at most "
