@@ -309,6 +309,9 @@ static void bwd_node(struct emit *e, const struct stc_bnode *n)
     case STC_OP_GROUPED: bwd_grouped(e, n); return;
     case STC_OP_COLL:
         op.shape.coll.coll = n->bwd_coll;
+        /* what rode beside the operator after it now comes behind it */
+        if (op.shape.coll.overlap == STC_OVERLAP_NEXT)
+            op.shape.coll.overlap = STC_OVERLAP_PREV;
         op.shape.coll.bytes = n->bwd_coll_bytes;
         if (n->bwd_coll_bytes > 0 && !group_alone(e, n)) {
             put(e, &op);

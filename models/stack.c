@@ -77,6 +77,7 @@ static const struct stc_bind_row rows[] = {
     I(fp32_grads_by_dtype, "bf16 gradients are also kept in fp32, unsharded"),
     I(fp8_weight_cache, "8-bit copies of the weights are kept"),
     I(logits_bytes, "bytes a logit at the peak, 16-bit training"),
+    I(launch_blocking, "CUDA_LAUNCH_BLOCKING=1: launches are serial with kernels"),
     R(host_s_per_launch, SECONDS, "CPU time to enqueue a kernel (fitted)"),
     R(host_s_per_step, SECONDS, "CPU time a step beside kernels (fitted)"),
     I(default_cuda_graphs, "CUDA graphs"),
@@ -157,6 +158,40 @@ static enum stc_err rest_chain(struct stc_arena *a, const struct stc_cat_entry *
     return err ? err : read_rest(map, s, diag);
 }
 
+/* ==== fits ==== */
+
+const char *const stc_stack_fitted[STC_STACK_FITTED] = {
+    "host_s_per_launch", "host_s_per_step", "framework_bytes", "allocator_slack_frac"};
+static const char path_fits[] = "calib/data/stacks.yaml";
+
+static int is_fitted(const char *key)
+{
+    for (int i = 0; i < STC_STACK_FITTED; i++)
+        if (strcmp(key, stc_stack_fitted[i]) == 0) return 1;
+    return 0;
+}
+
+/* The file may hold nothing else of a stack: the rest is not fitted. */
+static enum stc_err put_fit(struct stc_stack *s, struct stc_diag *diag)
+{
+    struct stc_cat_entry e;
+    struct stc_arena a = STC_ARENA_INIT;
+    const struct stc_node *map = NULL;
+    enum stc_err err = STC_OK;
+    for (int i = 0; stc_cat_at(path_fits, i, &e); i++) {
+        if (strcmp(e.name, s->name) != 0) continue;
+        err = stc_cat_parse(&a, &e, &map, diag);
+        for (const struct stc_node *n = err ? NULL : map->first; n && !err; n = n->next)
+            err = is_fitted(n->key)
+                      ? stc_bind_set(&table, s, n->key, n->text, NULL, &a, diag)
+                      : stc_node_fail(n, diag, STC_ERR_UNKNOWN,
+                                      "not a fitted number of a stack");
+        break;
+    }
+    stc_arena_free(&a);
+    return err;
+}
+
 static enum stc_err read_entry(const struct stc_cat_entry *e, struct stc_stack *out,
                                struct stc_diag *diag)
 {
@@ -175,12 +210,30 @@ static enum stc_err read_entry(const struct stc_cat_entry *e, struct stc_stack *
     return err;
 }
 
+static enum stc_err read_fitted(const struct stc_cat_entry *e, struct stc_stack *out,
+                                struct stc_diag *diag)
+{
+    struct stc_stack s;
+    enum stc_err err = read_entry(e, &s, diag);
+    if (!err) err = put_fit(&s, diag);
+    if (!err) *out = s;
+    return err;
+}
+
+enum stc_err stc_stack_prior(const char *name, struct stc_stack *out,
+                             struct stc_diag *diag)
+{
+    struct stc_cat_entry e;
+    enum stc_err err = stc_cat_find(folder, "stack", name, &e, diag);
+    return err ? err : read_entry(&e, out, diag);
+}
+
 enum stc_err stc_stack_find(const char *name, struct stc_stack *out,
                             struct stc_diag *diag)
 {
     struct stc_cat_entry e;
     enum stc_err err = stc_cat_find(folder, "stack", name, &e, diag);
-    return err ? err : read_entry(&e, out, diag);
+    return err ? err : read_fitted(&e, out, diag);
 }
 
 /* Years between a run and an entry's range; -1: another framework. */
@@ -226,14 +279,14 @@ enum stc_err stc_stack_for(const char *framework, int year, struct stc_stack *ou
                            struct stc_diag *diag)
 {
     struct stc_cat_entry e;
-    if (best_entry(framework, year, &e)) return read_entry(&e, out, diag);
+    if (best_entry(framework, year, &e)) return read_fitted(&e, out, diag);
     /* "NAME RELEASE" without an entry of its own: the name without the release */
     char name[64];
     (void)snprintf(name, sizeof name, "%s", framework);
     char *space = strrchr(name, ' ');
     if (space) {
         *space = 0;
-        if (best_entry(name, year, &e)) return read_entry(&e, out, diag);
+        if (best_entry(name, year, &e)) return read_fitted(&e, out, diag);
     }
     return stc_stack_find(framework, out, diag); /* a name of the catalogue will do, too */
 }

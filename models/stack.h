@@ -102,6 +102,7 @@ struct stc_stack {
     int32_t fp8_weight_cache; /* fp8 copies of the weights are kept */
 
     /* host */
+    int32_t launch_blocking;      /* CUDA_LAUNCH_BLOCKING=1: the host waits for each kernel, so its time adds to the GPU's */
     double host_s_per_launch; /* fitted: CPU seconds to enqueue one kernel */
     double host_s_per_step;   /* fitted: data, logging, optimizer bookkeeping */
     int32_t default_cuda_graphs;
@@ -113,6 +114,14 @@ struct stc_stack {
 
     char nccl_version[16];
 };
+
+/* FITS. Where calib/data/stacks.yaml holds a fitted number of a stack, it stands
+ * for the prior of models/stacks; a stack that is `like` another takes over what
+ * the other's files say, not its fit. stc_stack_prior leaves fits out. */
+enum { STC_STACK_FITTED = 4 };
+extern const char *const stc_stack_fitted[STC_STACK_FITTED]; /* keys of stc_stack_keys */
+enum stc_err stc_stack_prior(const char *name, struct stc_stack *out,
+                             struct stc_diag *diag) STC_MUST_USE;
 
 /* The stack of a name, or of (framework, year) as run tables name them. */
 enum stc_err stc_stack_find(const char *name, struct stc_stack *out,

@@ -6,6 +6,7 @@
 
 struct stc_run {
     const struct stc_scenario *s;
+    const struct stc_cost *cost;
     struct stc_arena *a;
     struct stc_place place;
     struct stc_lowered low;

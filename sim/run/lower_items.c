@@ -139,6 +139,10 @@ static void gather_ahead(struct stc_low *w, const struct stc_chunk *c, struct ah
 
 static void unit_host(struct stc_low *w, int32_t n_launches)
 {
+    if (w->b.stack->launch_blocking) {
+        stc_low_add(w, STC_PART_HOST, stc_s_to_tick(w->host_s_per_launch * (double)n_launches));
+        return;
+    }
     if (!w->host_bound) return;
     stc_low_host(w, n_launches);
     stc_low_need(w, stc_low_mark(w, STC_STREAM_HOST));

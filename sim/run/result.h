@@ -92,6 +92,8 @@ struct stc_result {
     uint64_t scenario_hash, cost_hash;
     stc_tick step_ticks;
     double step_s, lo90_s, hi90_s;
+    int lowering;                       /* enum stc_lowering of kernels/cost_params.h */
+    double lowering_sigma_log;          /* of log step_s beside the kernels' own; within lo90_s, hi90_s */
     double tokens_per_s, tokens_per_s_per_gpu, samples_per_s;
     double model_flop;                  /* a step, STC_FLOP_MODEL */
     double flop_per_s_per_gpu[4];       /* by enum stc_flop_convention */

@@ -89,7 +89,7 @@ enum stc_err stc_step_run(const struct stc_scenario *s, const struct stc_run_par
     memset(out, 0, sizeof *out);
     enum stc_err e = check_world(s, diag);
     if (e != STC_OK) return e;
-    struct stc_run run = {.s = s, .a = a, .out = out};
+    struct stc_run run = {.s = s, .cost = p->cost, .a = a, .out = out};
     struct stc_topo *topo;
     e = stc_topo_make(a, &s->cluster, &topo, diag);
     if (e != STC_OK) return e;
