@@ -4,7 +4,11 @@
 static const char *const names_layout[] = {"tn", "nn", "nt", NULL};
 static const char *const names_regime[] = {"burst", "in-situ", NULL};
 static const char *const names_phase[] = {"fwd", "bwd", "decode", "fwd+bwd", NULL};
-static const char *const names_impl[] = {"flash", "flash2", "unfused", NULL};
+static const char *const names_impl[] = {[STC_ATTN_FLASH] = "flash",
+                                         [STC_ATTN_FLASH2] = "flash2",
+                                         [STC_ATTN_FLASH1] = "flash1",
+                                         [STC_ATTN_UNFUSED] = "unfused",
+                                         NULL};
 static const char *const names_direction[] = {"h2d", "d2h", NULL};
 static const char *const names_pass[] = {
 #define ROW(id, name) name,
@@ -84,7 +88,7 @@ static const struct stc_bind_row attention_rows[] = {
     COUNT(window, 0, "0", 0, "sliding window in tokens; 0: none"),
     YES(causal, "yes", "a token sees only those before it"),
     PICK(impl, names_impl, "flash",
-         "flash: the best fused kernel; flash2: FlashAttention-2; unfused"),
+         "flash: the best fused kernel; flash2, flash1: FlashAttention-2, -1; unfused"),
     DTYPE,
     NAME(kv_dtype, 0, "", "number format of the cache; empty: dtype"),
     REGIME,

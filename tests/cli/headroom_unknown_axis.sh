@@ -1,0 +1,1 @@
+$STEPCAST headroom gpt3-13b-8xa100 --axis layer
