@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "calib/evidence_pack.h"
+#include "calib/load_platform.h"
 #include "kernels/residual.h"
 #include "sim/base/doc.h"
 #include "sim/base/embed.h"
@@ -359,8 +360,10 @@ static enum stc_err load_from(struct stc_arena *a, const char *dir,
 {
     struct stc_cost *c = STC_NEW(a, struct stc_cost);
     if (c == NULL) return stc_fail(diag, STC_ERR_NOMEM, "cost model");
-    stc_cost_platform_prior(c->platform);
-    enum stc_err err = load_fits(root, c, diag);
+    stc_cost_prior(c);
+    c->n_fits = 0; /* the index of the priors alone is built anew below */
+    enum stc_err err = stc_platform_load(a, c, diag);
+    if (err == STC_OK) err = load_fits(root, c, diag);
     for (int f = 0; f < STC_FITTED_COUNT && err == STC_OK; f++) {
         struct stc_csv csv = {0};
         bool there = false;

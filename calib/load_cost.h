@@ -3,7 +3,8 @@
  *
  * THEORY. calib/data/fits.yaml holds the named efficiencies, the files
  * residual_FAMILY.csv beside it the residuals. Platforms start from the priors
- * of kernels/cost_params.h. A fit whose family, variant or value is unknown is
+ * of kernels/cost_params.h; calib/data/platform.yaml overwrites what it holds
+ * (calib/load_platform.h). A fit whose family, variant or value is unknown is
  * an error that names the line: parameters are never guessed.
  *
  * OWNERSHIP. Everything lives in the arena; the result is immutable and may be

@@ -317,6 +317,8 @@ void stc_cost_prior(struct stc_cost *c)
 {
     c->n_fits = 0;
     stc_cost_platform_prior(c->platform);
+    for (int k = 0; k < STC_LOWERING_COUNT; k++)
+        c->lowering_sigma_log[k] = STC_LOWERING_SIGMA_PRIOR;
     bool fits = stc_cost_index(c); /* always: nothing is loaded */
     (void)fits;
 }

@@ -188,6 +188,20 @@ struct stc_platform {
 /* The families that are fitted, packed. */
 enum { STC_FITTED_COUNT = STC_FAMILY_MOE_GEMM + 1 };
 
+/* X(id, name, meaning): classes of training steps by what a forecast is unsure of
+ * beside its kernels: overlap, what stacks do. */
+#define STC_LOWERING_MAP(X)                                                   \
+ X(DENSE, "dense", "no experts, GPU-bound")                                   \
+ X(EXPERTS, "experts", "expert layers: routing, dispatchers, their releases") \
+ X(HOST, "host", "at least a sixth of the step is the host's")
+enum stc_lowering {
+#define STC_LOWERING_ROW(id, name, meaning) STC_LOWERING_##id,
+    STC_LOWERING_MAP(STC_LOWERING_ROW)
+#undef STC_LOWERING_ROW
+        STC_LOWERING_COUNT
+};
+#define STC_LOWERING_SIGMA_PRIOR 0.06
+
 /* Where a (family, dtype) of one GPU or generation is answered. */
 struct stc_fit_slot {
     int16_t fit; /* index; -1: none */
@@ -198,6 +212,7 @@ struct stc_cost {
     int n_fits; /* the loaded ones, then the transferred ones */
     struct stc_fit fits[STC_FIT_MAX];
     struct stc_platform platform[STC_GEN_COUNT];
+    double lowering_sigma_log[STC_LOWERING_COUNT];
     /* Built by stc_cost_index. */
     int n_gpus;
     char gpus[STC_FIT_GPUS][64];

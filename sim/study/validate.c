@@ -288,6 +288,16 @@ static enum stc_err answer(const struct stc_vkind *kind, const struct stc_run_pa
     return STC_OK;
 }
 
+void stc_validate_put(const struct stc_vkind *kind, const struct stc_result *r,
+                      int mem_kind, struct stc_vrow *row)
+{
+    for (int c = 0; c < row->n_cases; c++)
+        for (int q = 0; q < kind->n_quantities; q++)
+            if (strcmp(kind->quantities[q].quantity, row->cases[c].quantity) == 0)
+                kind->quantities[q].get(r, mem_kind, &row->cases[c].predicted,
+                                        &row->cases[c].lo90, &row->cases[c].hi90);
+}
+
 static void forecast(const struct stc_vkind *kind, const struct stc_run_params *p,
                      struct input *in, struct stc_arena *a, char *note,
                      size_t note_size)
@@ -309,12 +319,7 @@ static void forecast(const struct stc_vkind *kind, const struct stc_run_params *
         snprintf(note, note_size, "%s", diag.text[0] ? diag.text : stc_err_text(err));
         return;
     }
-    for (int c = 0; c < in->row->n_cases; c++)
-        for (int q = 0; q < kind->n_quantities; q++)
-            if (strcmp(kind->quantities[q].quantity, in->row->cases[c].quantity) == 0)
-                kind->quantities[q].get(&r, s.mem_kind, &in->row->cases[c].predicted,
-                                        &in->row->cases[c].lo90,
-                                        &in->row->cases[c].hi90);
+    stc_validate_put(kind, &r, s.mem_kind, in->row);
     if (r.n_stages > 0) keep_parts(in->row, &r);
 }
 
@@ -408,6 +413,44 @@ enum stc_err stc_validate_mem(struct stc_arena *a, const char *name, const char 
     enum stc_err err = stc_csv_open_mem(&csv, name, text, len, diag);
     if (err != STC_OK) return err;
     err = validate_csv(a, &csv, p, o, out, diag);
+    stc_csv_close(&csv);
+    return err;
+}
+
+/* ==== runs ==== */
+
+static enum stc_err make_runs(struct stc_arena *a, struct stc_csv *csv,
+                              struct stc_vruns *out, struct stc_diag *diag)
+{
+    struct table t = {0};
+    const struct stc_vopts all = {0};
+    enum stc_err err = read_table(a, csv, &all, &t, diag);
+    if (err != STC_OK) return err;
+    if (t.kind->is_query)
+        return stc_fail(diag, STC_ERR_UNKNOWN, "%s: its rows are no training runs",
+                        csv->name);
+    *out = (struct stc_vruns){.kind = t.kind, .n = t.n, .rows = t.rows};
+    out->said = STC_NEW_N(a, struct stc_scenario, (size_t)t.n + 1);
+    out->why = STC_NEW_N(a, const char *, (size_t)t.n + 1);
+    if (!out->said || !out->why)
+        return stc_fail(diag, STC_ERR_NOMEM, "%s: out of memory", csv->name);
+    for (int i = 0; i < t.n; i++) {
+        struct stc_diag why = {""};
+        err = make_scenario(t.kind, t.inputs[i].cell, &out->said[i], &why);
+        if (err == STC_OK) continue;
+        out->why[i] = stc_arena_strdup(a, why.text[0] ? why.text : stc_err_text(err));
+        if (!out->why[i]) return stc_fail(diag, STC_ERR_NOMEM, "out of memory");
+    }
+    return STC_OK;
+}
+
+enum stc_err stc_validate_runs(struct stc_arena *a, const char *path,
+                               struct stc_vruns *out, struct stc_diag *diag)
+{
+    struct stc_csv csv;
+    enum stc_err err = stc_csv_open(&csv, path, diag);
+    if (err != STC_OK) return err;
+    err = make_runs(a, &csv, out, diag);
     stc_csv_close(&csv);
     return err;
 }

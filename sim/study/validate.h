@@ -117,6 +117,23 @@ STC_MUST_USE enum stc_err stc_validate_emit_text(const char *path, const char *i
                                                  struct stc_text *out,
                                                  struct stc_diag *diag);
 
+/* ==== for fits ==== */
+
+/* The rows of a table of runs with their scenarios, unresolved, nothing forecast. */
+struct stc_vruns {
+    const struct stc_vkind *kind;
+    int n;
+    struct stc_vrow *rows;
+    struct stc_scenario *said;
+    const char **why; /* NULL, or why a row makes no scenario */
+};
+STC_MUST_USE enum stc_err stc_validate_runs(struct stc_arena *a, const char *path,
+                                            struct stc_vruns *out,
+                                            struct stc_diag *diag);
+/* Fills the forecasts of a row's cases from a result. */
+void stc_validate_put(const struct stc_vkind *kind, const struct stc_result *r,
+                      int mem_kind, struct stc_vrow *row);
+
 /* id,quantity,measured,predicted,lo90,hi90,note: one line for every quantity of every row. */
 STC_MUST_USE enum stc_err stc_validate_write_rows(const struct stc_vreport *r, FILE *f);
 
