@@ -239,11 +239,12 @@ static enum stc_err word(struct stc_json *j, struct stc_diag *diag)
         n++;
     }
     const char *at = j->buf + j->pos;
-    bool number = n > 0 && n < 512 &&
-                  ((at[0] >= '0' && at[0] <= '9') ||
-                   (at[0] == '-' && n > 1 && at[1] >= '0' && at[1] <= '9'));
     memcpy(j->scratch, at, n);
     j->scratch[n] = '\0';
+    at = j->scratch;
+    bool number = n > 0 && n < 512 && strspn(at, "0123456789+-.eE") == n &&
+                  ((at[0] >= '0' && at[0] <= '9') ||
+                   (at[0] == '-' && at[1] >= '0' && at[1] <= '9'));
     j->text = j->scratch;
     j->text_len = n;
     j->cut = false;

@@ -52,7 +52,7 @@ struct stc_json {
     bool ended;
     /* the present token */
     enum stc_json_kind kind;
-    char *text; /* KEY, STRING, NUMBER; else "" */
+    char *text; /* KEY, STRING, NUMBER, true, false, null; else "" */
     size_t text_len;
     bool cut;
 };

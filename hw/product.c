@@ -39,6 +39,9 @@ static const struct {
     {"H100 SXM5", 0, "H100-SXM5-80GB"},
     {"H100-SXM5-80GB", 0, "H100-SXM5-80GB"},
     {"H100 PCIE", 0, "H100-PCIe-80GB"},
+    {"H100-PCIE-80GB", 0, "H100-PCIe-80GB"},
+    {"H100-SXM5-96GB", 0, NULL},
+    {"H100 NVL", 0, NULL},
     {"H100", 90, NULL}, /* 94 and 96 GB editions differ in memory and power */
     {"H100", 0, "H100-SXM5-80GB"},
     {"H800 PCIE", 0, NULL},
@@ -49,6 +52,7 @@ static const struct {
     {"H20", 120, NULL},
     {"H20", 0, "H20-SXM-96GB"},
     {"GH200 144G", 0, "GH200-144GB"},
+    {"GH200-144GB", 0, "GH200-144GB"},
     {"GH200", 120, "GH200-144GB"},
     {"GH200", 0, "GH200-96GB"},
     {"B200", 0, "B200-SXM-180GB"},

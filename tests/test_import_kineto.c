@@ -1,0 +1,235 @@
+/* Profiler traces: operators linked to kernels in either order, products and
+ * collectives as rows, gzip, bounded memory on a large file, JSON's edges. */
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "calib/json_pull.h"
+#include "tests/gen_kineto.h"
+#include "tests/import_kit.h"
+#include "tests/testing.h"
+
+static struct kit k;
+
+static void generate(char **text, size_t *len, long long n_bytes, long *steps)
+{
+    FILE *f = open_memstream(text, len);
+    ck_assert_ptr_nonnull(f);
+    *steps = gen_kineto(f, n_bytes);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+static const struct kit_fact *find(enum stc_form form)
+{
+    for (int i = 0; i < k.n; i++)
+        if (k.fact[i].form == form) return &k.fact[i];
+    ck_abort_msg("no fact of form %s", stc_form_name(form));
+    return NULL;
+}
+
+START_TEST(kineto_products_collectives_and_copies_are_told)
+{
+    char *text = NULL;
+    size_t len = 0;
+    long steps = 0;
+    generate(&text, &len, 200000, &steps);
+    stc_assert_ok(kit_run(&k, stc_import_kineto, "t.json", text, len, NULL), &k.diag);
+    free(text);
+    ck_assert_int_eq(k.n, 5); /* product, collective, copy, two kernels */
+    const struct kit_fact *f = find(STC_FORM_GEMM_TORCH);
+    ck_assert_str_eq(f->shape, "dtype=bfloat16;m=4096;n=4096;k=4096");
+    ck_assert_int_eq(f->repeats, 4 * steps);
+    stc_assert_near(f->value, 100e-6, 1e-6);
+    ck_assert_str_eq(f->gpu, "H100-SXM5-80GB");
+    f = find(STC_FORM_COLLECTIVES);
+    ck_assert_str_eq(
+        f->shape, "library=nccl;collective=all_reduce;dtype=bfloat16;gpus_per_node=8;"
+                  "nodes=2;ranks=16;intra=NVLink4 NVSwitch;bytes=67108864");
+    ck_assert_int_eq(f->repeats, steps);
+    ck_assert_ptr_nonnull(strstr(f->notes, "kineto"));
+    f = find(STC_FORM_COPY);
+    stc_assert_near(f->value, 50e-6, 1e-6);
+}
+END_TEST
+
+START_TEST(kineto_an_operators_kernels_add_up)
+{
+    static const char text[] =
+        "{\"traceEvents\":[{\"ph\":\"X\",\"cat\":\"kernel\",\"name\":\"a\",\"dur\":3,"
+        "\"args\":{\"External id\":9,\"correlation\":1}},"
+        "{\"ph\":\"X\",\"cat\":\"cpu_op\",\"name\":\"aten::addmm\",\"dur\":50,\"args\":"
+        "{"
+        "\"External id\":9,\"Input Dims\":[[8],[16,32],[32,8],[],[]],\"Input type\":"
+        "[\"float\",\"c10::Half\",\"c10::Half\",\"Scalar\",\"Scalar\"]}},"
+        "{\"args\":{\"External id\":9,\"correlation\":2},\"dur\":4,\"name\":\"b\","
+        "\"cat\":\"kernel\",\"ph\":\"X\"}]}";
+    stc_assert_ok(kit_run(&k, stc_import_kineto, "t", text, strlen(text), NULL),
+                  &k.diag);
+    const struct kit_fact *f = find(STC_FORM_GEMM_TORCH);
+    ck_assert_str_eq(f->shape, "dtype=fp16;m=16;n=8;k=32");
+    stc_assert_near(f->value, 7e-6, 1e-6);
+}
+END_TEST
+
+START_TEST(kineto_correlation_repeated_as_external_id_is_no_link)
+{
+    static const char text[] =
+        "[{\"ph\":\"X\",\"cat\":\"cpu_op\",\"name\":\"aten::empty\",\"dur\":5,\"args\":"
+        "{"
+        "\"External id\":9}},{\"ph\":\"X\",\"cat\":\"kernel\",\"name\":\"a\",\"dur\":3,"
+        "\"args\":{\"External id\":9,\"correlation\":9}}]";
+    stc_assert_ok(kit_run(&k, stc_import_kineto, "t", text, strlen(text), NULL),
+                  &k.diag);
+    ck_assert_int_eq(k.n, 1);
+    ck_assert_int_eq(k.fact[0].form, STC_FORM_KERNEL);
+}
+END_TEST
+
+START_TEST(kineto_gzip_and_large_files_in_bounded_memory)
+{
+    char path[] = "/tmp/stc_kineto_XXXXXX";
+    struct stc_source src;
+    const struct stc_sink sink = {.meas = kit_meas, .anchor = kit_anchor, .ctx = &k};
+    static const struct stc_import_opts none = {0};
+    char *text = NULL;
+    size_t len = 0;
+    long steps = 0;
+    struct rusage before, after;
+    struct timespec a, b;
+    ck_assert_int_ge(mkstemp(path), 0);
+    generate(&text, &len, 48 << 20, &steps);
+    gzFile gz = gzopen(path, "wb1");
+    ck_assert_int_eq(gzwrite(gz, text, (unsigned)len), (int)len);
+    ck_assert_int_eq(gzclose(gz), Z_OK);
+    free(text);
+    k.n = 0;
+    (void)getrusage(RUSAGE_SELF, &before);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+    stc_assert_ok(stc_source_open(&src, path, &k.diag), &k.diag);
+    stc_assert_ok(stc_import_kineto(&src, path, &none, &sink, &k.report, &k.diag),
+                  &k.diag);
+    stc_source_close(&src);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
+    (void)getrusage(RUSAGE_SELF, &after);
+    (void)remove(path);
+    ck_assert_int_eq(find(STC_FORM_GEMM_TORCH)->repeats, 4 * steps);
+    double s = (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec);
+#ifndef __SANITIZE_ADDRESS__
+    /* 1 GB in 20 s and 200 MB: 48 MiB in 1 s, and no more than was there. */
+    ck_assert_double_le(s, 1.0);
+    ck_assert_int_le(after.ru_maxrss - before.ru_maxrss, 64 << 10);
+#else
+    (void)s;
+#endif
+}
+END_TEST
+
+START_TEST(kineto_cut_short_is_one_line)
+{
+    char *text = NULL;
+    size_t len = 0;
+    long steps = 0;
+    generate(&text, &len, 10000, &steps);
+    for (size_t cut = 0; cut < len; cut += 97) {
+        ck_assert_int_ne(kit_run(&k, stc_import_kineto, "t.json", text, cut, NULL),
+                         STC_OK);
+        ck_assert_str_ne(k.diag.text, "");
+        ck_assert_ptr_null(strchr(k.diag.text, '\n'));
+    }
+    free(text);
+}
+END_TEST
+
+/* ==== the reader of JSON ==== */
+
+static const struct {
+    const char *text, *tokens;
+} good[] = {
+    {"{}", "{}"},
+    {" [1, -2.5e+3 ,\"a\"] ", "[1 -2.5e+3 a ]"},
+    {"{\"a\":{\"b\":[true,false,null]}}", "{a:{b:[truetfalsefnulln]}}"},
+    {"\"\\u00e9\\ud83d\\ude00\\n\"", "\xc3\xa9\xf0\x9f\x98\x80\n "},
+    {"\"\\ud800x\"", "?x "},
+    {"NaN", "NaN "},
+};
+static const char *const bad[] = {
+    "",
+    "{",
+    "[1,]",
+    "{\"a\"}",
+    "{\"a\":}",
+    "{a:1}",
+    "[1 2]",
+    "[1}",
+    "\"abc",
+    "\"\\x\"",
+    "\"\\u12g4\"",
+    "tru",
+    "]",
+    "1 2",
+    "-",
+    "[[[[",
+    "{\"a\":1,}",
+    "\"\\ud800\\",
+    "\"\\ud800\\u12",
+    ":",
+    "01x",
+};
+
+static enum stc_err tokens(const char *text, char *out, size_t size)
+{
+    static const char marks[] = ".{}[]:  tfn";
+    struct stc_source src;
+    struct stc_json j;
+    size_t o = 0;
+    stc_source_open_mem(&src, "j", text, strlen(text));
+    enum stc_err err = stc_json_open(&j, &src, &k.diag);
+    while (err == STC_OK && (err = stc_json_next(&j, &k.diag)) == STC_OK &&
+           j.kind != STC_JSON_END && o + j.text_len + 2 < size) {
+        memcpy(out + o, j.text, j.text_len);
+        o += j.text_len;
+        out[o++] = marks[j.kind];
+    }
+    out[o] = '\0';
+    stc_json_close(&j);
+    stc_source_close(&src);
+    return err;
+}
+
+START_TEST(json_good_texts_give_their_tokens)
+{
+    char out[256];
+    stc_assert_ok(tokens(good[_i].text, out, sizeof out), &k.diag);
+    ck_assert_str_eq(out, good[_i].tokens);
+}
+END_TEST
+
+START_TEST(json_bad_texts_are_refused_with_their_byte)
+{
+    char out[256];
+    ck_assert_msg(tokens(bad[_i], out, sizeof out) == STC_ERR_PARSE, "accepted: %s",
+                  bad[_i]);
+    ck_assert_ptr_nonnull(strstr(k.diag.text, "byte"));
+}
+END_TEST
+
+static Suite *import_kineto_suite(void)
+{
+    Suite *s = suite_create("import_kineto");
+    TCase *t = tcase_create("kineto");
+    tcase_add_test(t, kineto_products_collectives_and_copies_are_told);
+    tcase_add_test(t, kineto_an_operators_kernels_add_up);
+    tcase_add_test(t, kineto_correlation_repeated_as_external_id_is_no_link);
+    tcase_add_test(t, kineto_gzip_and_large_files_in_bounded_memory);
+    tcase_add_test(t, kineto_cut_short_is_one_line);
+    tcase_add_loop_test(t, json_good_texts_give_their_tokens, 0,
+                        (int)(sizeof good / sizeof good[0]));
+    tcase_add_loop_test(t, json_bad_texts_are_refused_with_their_byte, 0,
+                        (int)(sizeof bad / sizeof bad[0]));
+    suite_add_tcase(s, t);
+    return s;
+}
+
+STC_TEST_MAIN(import_kineto_suite)
