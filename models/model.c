@@ -104,6 +104,11 @@ int32_t stc_model_total_layers(const struct stc_model *m)
     return m->n_layers + m->dec_layers + m->mtp_layers;
 }
 
+int32_t stc_model_pipeline_layers(const struct stc_model *m)
+{
+    return stc_model_total_layers(m) - m->mtp_layers;
+}
+
 int32_t stc_model_shared_ffn(const struct stc_model *m)
 {
     return m->shared_ffn > 0 ? m->shared_ffn : m->n_shared_experts * m->expert_ffn;

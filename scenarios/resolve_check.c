@@ -55,7 +55,7 @@ static enum stc_err check_widths(const struct stc_scenario *s, struct stc_diag *
 static int chunk_is_empty(const struct stc_scenario *s, int32_t v)
 {
     const struct stc_layout *l = &s->layout;
-    int32_t n = stc_layout_layers(l, stc_model_total_layers(&s->model), v),
+    int32_t n = stc_layout_layers(l, stc_model_pipeline_layers(&s->model), v),
             last = l->pp * l->vp - 1;
     int end =
         (v == 0 && l->first_stage_extra < 0) || (v == last && l->last_stage_extra < 0);
@@ -65,7 +65,7 @@ static int chunk_is_empty(const struct stc_scenario *s, int32_t v)
 static enum stc_err check_stages(const struct stc_scenario *s, struct stc_diag *diag)
 {
     const struct stc_layout *l = &s->layout;
-    int32_t layers = stc_model_total_layers(&s->model);
+    int32_t layers = stc_model_pipeline_layers(&s->model);
     int row = l->vp > 1 ? STC_KEY_vp : STC_KEY_pp;
     if (l->pp == 1 && l->vp > 1)
         return stc_scenario_fail(

@@ -23,6 +23,25 @@ static enum stc_err check_precision(const struct stc_scenario *s, struct stc_dia
     return STC_OK;
 }
 
+/* A stack's widths are those of 16-bit training; in 32 bits gradients and gathered
+ * parameters travel as they are kept. */
+static void widen(struct stc_scenario *s)
+{
+    if (s->train.precision != STC_DTYPE_FP32 && s->train.precision != STC_DTYPE_TF32)
+        return;
+    if (s->said.k_reduce_bytes < 0) s->stack.grad_reduce_bytes = 4;
+    s->stack.param_gather_bytes = 4;
+}
+
+/* Tokens of a sample that the model itself fixes; 0: somebody must say. */
+static int32_t own_seq_len(const struct stc_model *m)
+{
+    if (m->kind == STC_MODEL_CNN) return 1; /* an image */
+    if (m->kind == STC_MODEL_VIT && m->patch > 0)
+        return (m->image / m->patch) * (m->image / m->patch) + 1; /* and a class token */
+    return m->max_positions;
+}
+
 enum stc_err stc_resolve_train(struct stc_scenario *s, struct stc_diag *diag)
 {
     struct stc_train *t = &s->train;
@@ -30,8 +49,9 @@ enum stc_err stc_resolve_train(struct stc_scenario *s, struct stc_diag *diag)
     t->flash = s->stack.default_flash;
     t->dropout = s->stack.default_dropout;
     t->cuda_graphs = s->stack.default_cuda_graphs;
-    t->seq_len = s->model.max_positions;
+    t->seq_len = own_seq_len(&s->model);
     stc_resolve_put(s, "train");
+    widen(s);
     if (s->said.loss_scaling == 0)
         t->fp16_loss_scaling = t->precision == STC_DTYPE_FP16;
     if (t->seq_len <= 0)
@@ -119,7 +139,7 @@ static int can_cut(const struct stc_scenario *s, int32_t vp)
     struct stc_layout l = s->layout;
     l.vp = vp;
     for (int32_t v = 0; v < l.pp * vp; v++)
-        if (stc_layout_layers(&l, stc_model_total_layers(&s->model), v) < 0) return 0;
+        if (stc_layout_layers(&l, stc_model_pipeline_layers(&s->model), v) < 0) return 0;
     return 1;
 }
 
@@ -132,7 +152,7 @@ static int32_t recipe_vp(const struct stc_scenario *s)
     if (pp == 1 || (schedule >= 0 && schedule != STC_SCHED_INTERLEAVED)) return 1;
     if (want == 1 && schedule < 0) return 1;
     if (s->layout.n_micro % pp != 0) return 1;
-    int32_t layers = stc_model_total_layers(&s->model) - s->layout.first_stage_extra -
+    int32_t layers = stc_model_pipeline_layers(&s->model) - s->layout.first_stage_extra -
                      s->layout.last_stage_extra;
     for (int32_t vp = want > 1 ? want : layers / pp; vp > 1; vp--)
         if (layers % (pp * vp) == 0 && can_cut(s, vp)) return vp;
@@ -158,7 +178,7 @@ static void balance_head(struct stc_scenario *s)
     struct stc_layout *l = &s->layout;
     int said = s->line[STC_KEY_first_extra] != 0 || s->line[STC_KEY_last_extra] != 0;
     if (!s->stack.balance_head || said || l->pp == 1 || l->vp > 1) return;
-    int32_t n = stc_model_total_layers(&s->model);
+    int32_t n = stc_model_pipeline_layers(&s->model);
     double head = (double)s->model.vocab * s->model.hidden / stc_model_layer_params(&s->model, n - 1);
     double want = (n + head) / l->pp - head; /* layers of the last stage */
     double best = n;

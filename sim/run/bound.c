@@ -124,7 +124,7 @@ static int cut_layers(struct stc_bounder *b)
 {
     const struct stc_layout *l = &b->s->layout;
     const struct stc_model *m = &b->s->model;
-    int32_t total = stc_model_total_layers(m) - m->mtp_layers, first = 0;
+    int32_t total = stc_model_pipeline_layers(m), first = 0;
     for (int32_t v = 0; v < l->pp * l->vp; v++) {
         int32_t n = stc_layout_layers(l, total, v);
         if (n < 0 || first + n > total) {

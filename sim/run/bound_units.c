@@ -215,7 +215,7 @@ static struct stc_units *make_units(struct stc_bounder *b, const uint16_t id[4])
 {
     const struct stc_model *m = &b->s->model;
     struct stc_group_shape shapes[STC_AXIS_COUNT];
-    int32_t n = stc_model_total_layers(m) - m->mtp_layers;
+    int32_t n = stc_model_pipeline_layers(m);
     struct stc_units *u = STC_NEW(&b->memo, struct stc_units);
     if (!u) return NULL;
     u->n_layers = n;

@@ -110,6 +110,8 @@ static void memory(struct stc_run *r)
         const struct stc_mem_est *m = &o->stages[i].mem;
         double alloc = stc_mem_allocated(m), smi = stc_mem_smi(m);
         if (alloc > o->peak_bytes[STC_MEMREP_ALLOCATED]) o->peak_bytes[STC_MEMREP_ALLOCATED] = alloc;
+        double reserved = stc_mem_reserved(m);
+        if (reserved > o->peak_bytes[STC_MEMREP_UNSTATED]) o->peak_bytes[STC_MEMREP_UNSTATED] = reserved;
         if (smi > o->peak_bytes[STC_MEMREP_SMI]) o->peak_bytes[STC_MEMREP_SMI] = smi;
         if (i == o->n_stages - 1) o->peak_bytes[STC_MEMREP_ALLOCATED_LAST] = alloc;
         double need = alloc + m->bytes[STC_MEM_CONTEXT]; /* the cache gives way before a job dies */
@@ -118,7 +120,6 @@ static void memory(struct stc_run *r)
             o->peak_stage = i;
         }
     }
-    o->peak_bytes[STC_MEMREP_UNSTATED] = o->peak_bytes[STC_MEMREP_ALLOCATED];
     double room = o->mem_capacity_bytes - r->s->sim.mem_margin_bytes;
     o->fits = worst <= room;
     o->mem_missing_bytes = o->fits ? 0 : worst - room;

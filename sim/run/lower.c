@@ -63,7 +63,7 @@ static void layer_unit(struct stc_low *w, struct unit_cache *cache, int32_t laye
 static void build_chunk(struct stc_low *w, struct unit_cache *cache, int32_t chunk)
 {
     const struct stc_layout *l = w->b.layout;
-    int32_t v = chunk * l->pp + w->stage, total = stc_model_total_layers(w->b.model) - w->b.model->mtp_layers;
+    int32_t v = chunk * l->pp + w->stage, total = stc_model_pipeline_layers(w->b.model);
     int32_t n = stc_layout_layers(l, total, v), first = stc_layout_first_layer(l, total, v);
     struct stc_chunk *c = &w->chunks[chunk];
     c->first = v == 0;

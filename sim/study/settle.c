@@ -45,6 +45,11 @@ static int micro_batches(const struct stc_scenario *s, int32_t *out)
         return n;
     }
     int32_t replica = s->train.global_batch / s->layout.dp;
+    int32_t pieces = s->stack.default_micro_per_stage * s->layout.pp; /* the stack's own rule */
+    if (s->layout.pp > 1 && pieces > 0 && replica % pieces == 0) {
+        out[n++] = replica / pieces;
+        return n;
+    }
     for (int32_t b = 1; b <= MAX_MICRO && b <= replica; b *= 2)
         if (replica % b == 0) out[n++] = b;
     if (n == 0) out[n++] = s->layout.micro_batch;
@@ -67,7 +72,7 @@ static int recomputes(const struct stc_scenario *s, struct choice *out)
     int keeps_scores = !s->train.flash || s->stack.selective_ops;
     if (s->layout.recompute == STC_RECOMPUTE_NONE && s->stack.year_from >= 2022 && keeps_scores)
         out[n++] = (struct choice){.recompute = STC_RECOMPUTE_SELECTIVE, .layers = -1};
-    int32_t of_stage = stc_model_total_layers(&s->model) / s->layout.pp;
+    int32_t of_stage = stc_model_pipeline_layers(&s->model) / s->layout.pp;
     for (int32_t part = 4; part >= 2; part /= 2)
         if (of_stage / part > 0) out[n++] = (struct choice){.recompute = STC_RECOMPUTE_FULL, .layers = of_stage / part};
     out[n++] = (struct choice){.recompute = STC_RECOMPUTE_FULL, .layers = -1};
