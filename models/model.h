@@ -102,10 +102,10 @@ int32_t stc_model_head_dim(const struct stc_model *m);
 int stc_model_gated(const struct stc_model *m); /* MLP with two input products */
 int stc_model_layer_is_moe(const struct stc_model *m, int32_t layer);
 int32_t stc_model_total_layers(
+    const struct stc_model *m); /* n_layers + dec_layers + mtp */
 /* Those that a pipeline cuts: the layers of multi-token prediction sit with the
  * head on the last stage. */
 int32_t stc_model_pipeline_layers(const struct stc_model *m);
-    const struct stc_model *m); /* n_layers + dec_layers + mtp */
 
 /* Types of the rows of `net`. */
 enum stc_net_row {
