@@ -181,6 +181,13 @@ STC_API enum stc_err stc_calibrate_check(struct stc *sim,
                                          const struct stc_calibrate_opts *o,
                                          struct stc_out *out,
                                          struct stc_diag *diag) STC_MUST_USE;
+/* Numbers of GPU generations and stacks from a table of training runs (tests/data/
+ * truth/training.csv), beside the error with each source left out. files:
+ * platform.yaml, stacks.yaml and loso.csv of calib/data, in this order. */
+STC_API enum stc_err stc_calibrate_fit_steps(struct stc *sim, const char *csv_path,
+                                             struct stc_out *report,
+                                             struct stc_out files[3],
+                                             struct stc_diag *diag) STC_MUST_USE;
 /* A training log beside the handle's scenario, and the one term that would
  * explain the difference. */
 STC_API enum stc_err stc_calibrate_anchor(struct stc *sim, const char *log_path,
@@ -268,7 +275,8 @@ STC_API enum stc_err stc_tune_judge_report(struct stc *sim, const char *csv_path
 
 /* ==== what there is ==== */
 
-/* what: "gpus", "nodes", "fabrics", "models", "stacks", "scenarios". */
+/* what: "gpus", "nodes", "fabrics", "models", "stacks", "scenarios",
+ * "prices". */
 STC_API enum stc_err stc_list(struct stc *sim, const char *what, enum stc_format format,
                               struct stc_out *out, struct stc_diag *diag) STC_MUST_USE;
 /* Everything the catalogues say of a name. */

@@ -73,6 +73,30 @@ static enum cli_exit fit(const struct cli_args *a, const struct stc_calibrate_op
     return print(stc_calibrate_fit(o, a->arg[1], &out, &diag), &out, &diag);
 }
 
+static enum cli_exit fit_steps(const struct cli_args *a,
+                               const struct stc_calibrate_opts *o)
+{
+    static const char *const names[3] = {"platform.yaml", "stacks.yaml", "loso.csv"};
+    struct stc_out out = {0}, files[3] = {{0}};
+    struct stc_diag diag = {""};
+    struct stc *sim = NULL;
+    (void)o;
+    enum cli_exit rc = cli_open(&sim, 0);
+    if (rc == CLI_FINE && a->n > 2) rc = folder(a->arg[2]);
+    if (rc == CLI_FINE)
+        rc = print(stc_calibrate_fit_steps(sim, a->arg[1], &out, files, &diag), &out,
+                   &diag);
+    for (int i = 0; i < 3; i++) {
+        char path[4096];
+        int n = snprintf(path, sizeof path, "%s/%s", a->n > 2 ? a->arg[2] : "", names[i]);
+        if (rc == CLI_FINE && a->n > 2 && n > 0 && (size_t)n < sizeof path)
+            rc = cli_write_file(path, files[i].data, files[i].size);
+        stc_out_free(&files[i]);
+    }
+    stc_close(sim);
+    return rc;
+}
+
 static enum cli_exit forget(const struct cli_args *a,
                             const struct stc_calibrate_opts *o)
 {
@@ -124,6 +148,7 @@ static const struct verb verbs[] = {
     {"show", 0, 0, "show", show},
     {"check", 0, 0, "check [--holdout 5]", check},
     {"fit", 1, 1, "fit FOLDER", fit},
+    {"fit-steps", 1, 2, "fit-steps RUNS.csv [FOLDER]", fit_steps},
     {"export", 1, 1, "export FOLDER", export},
     {"forget", 1, 1, "forget file=F|machine=M|gpu=G|form=T|source=S", forget},
     {"anchor", 2, -1, "anchor SCENARIO LOG [KEY=VALUE...]", anchor},
@@ -190,6 +215,11 @@ const struct cli_cmd cli_calibrate = {
         "facts\n"
         "  check                     is the store whole; how well is it forecast\n"
         "  fit FOLDER                parameters from the store, as text files\n"
+        "  fit-steps RUNS.csv [FOLDER]\n"
+        "                            clocks of GPU generations and host times of "
+        "stacks from whole\n"
+        "                            runs, each source's error also without it; "
+        "FOLDER: calib/data\n"
         "  export FOLDER             the facts as CSV\n"
         "  forget WHAT=VALUE         retract facts of a file, machine, gpu, form or "
         "source\n"
