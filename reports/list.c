@@ -7,7 +7,10 @@
 #include "reports/json_util.h"
 #include "sim/base/bind.h"
 #include "sim/base/embed.h"
+#include "sim/study/price.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* One line of a list: the name and what to know at a glance. */
@@ -121,9 +124,26 @@ static void scenario_line(const struct stc_hw *hw, int i, struct stc_text *name,
         if (!is_scenario(e->path) || i-- != 0) continue;
         const char *line = (const char *)e->data;
         stc_text_put(name, e->path);
-        if (strncmp(line, "title: ", 7) == 0)
-            stc_text_put_n(about, line + 7, strcspn(line + 7, "\n"));
+        if (strncmp(line, "title: ", 7) != 0) continue;
+        line += 7 + (line[7] == '"');
+        stc_text_put_n(about, line, strcspn(line, "\"\n"));
     }
+}
+
+static void price_line(const struct stc_hw *hw, int i, struct stc_text *name,
+                       struct stc_text *about)
+{
+    const struct stc_gpu *g = stc_hw_gpu_at(hw, (size_t)i);
+    char source[256] = "";
+    double usd = NAN;
+    struct stc_fmt f;
+    stc_text_put(name, g->name);
+    if (stc_price_of(g->name, &usd, source, sizeof source, NULL) != STC_OK ||
+        isnan(usd))
+        stc_text_put(about, "no published price");
+    else
+        stc_text_printf(about, "%s USD for an hour; %.50s", stc_fmt_num(&f, usd),
+                        source);
 }
 
 static const struct list {
@@ -133,7 +153,8 @@ static const struct list {
 } lists[] = {
     {"gpus", n_gpus, gpu_line},          {"nodes", n_nodes, node_line},
     {"fabrics", n_fabrics, fabric_line}, {"models", n_models, model_line},
-    {"stacks", n_stacks, stack_line},    {"scenarios", n_scenarios, scenario_line}};
+    {"stacks", n_stacks, stack_line},    {"scenarios", n_scenarios, scenario_line},
+    {"prices", n_gpus, price_line}};
 enum { N_LISTS = sizeof lists / sizeof lists[0] };
 
 static void put_line(const struct stc_text *name, const struct stc_text *about,
@@ -182,6 +203,30 @@ enum stc_err stc_report_list(const struct stc_hw *hw, const char *what, int json
 
 /* ==== show ==== */
 
+/* "gpt3-13b-8xa100" of "scenarios/gpt3-13b-8xa100.yaml". */
+static void scenario_name(const char *path, char *buf, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(buf, size, "%s", slash ? slash + 1 : path);
+    char *dot = strrchr(buf, '.');
+    if (dot) *dot = '\0';
+}
+
+/* A scenario's lines as they stand. */
+static int find_scenario(const char *name, struct stc_text *yaml)
+{
+    char own[128];
+    for (int k = 0; k < stc_embed_count(); k++) {
+        const struct stc_embed *e = stc_embed_at(k);
+        if (!is_scenario(e->path)) continue;
+        scenario_name(e->path, own, sizeof own);
+        if (strcmp(own, name) != 0 && strcmp(e->path, name) != 0) continue;
+        stc_text_put_n(yaml, (const char *)e->data, e->size);
+        return 1;
+    }
+    return 0;
+}
+
 /* What a name stands for, as YAML. */
 static int find(const struct stc_hw *hw, const char *name, const char **kind,
                 struct stc_text *yaml)
@@ -207,7 +252,8 @@ static int find(const struct stc_hw *hw, const char *name, const char **kind,
         *kind = "stack";
         stc_bind_write_yaml(stc_stack_keys(), &stack, NULL, true, yaml);
     } else {
-        return 0;
+        *kind = "scenario";
+        return find_scenario(name, yaml);
     }
     return 1;
 }
@@ -232,6 +278,11 @@ static size_t all_names(const struct stc_hw *hw, struct stc_arena *a,
         if ((names[n] =
                  stc_arena_strdup(a, stc_stack_catalogue_name(i, id, sizeof id))))
             n++;
+    for (int k = 0; k < stc_embed_count() && n < most; k++) {
+        if (!is_scenario(stc_embed_at(k)->path)) continue;
+        scenario_name(stc_embed_at(k)->path, id, sizeof id);
+        if ((names[n] = stc_arena_strdup(a, id))) n++;
+    }
     return n;
 }
 

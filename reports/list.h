@@ -8,7 +8,8 @@
 #include "hw/catalogue.h"
 #include "sim/base/text.h"
 
-/* what: "gpus", "nodes", "fabrics", "models", "stacks", "scenarios". */
+/* what: "gpus", "nodes", "fabrics", "models", "stacks", "scenarios",
+ * "prices". */
 STC_MUST_USE enum stc_err stc_report_list(const struct stc_hw *hw, const char *what,
                                           int json, struct stc_text *out,
                                           struct stc_diag *diag);

@@ -27,7 +27,7 @@ static enum cli_exit exec_show(const struct cli_args *a)
 
 const struct cli_cmd cli_list = {
     .name = "list",
-    .args = "gpus|nodes|fabrics|models|stacks|scenarios",
+    .args = "gpus|nodes|fabrics|models|stacks|scenarios|prices",
     .about = "list what the catalogues hold",
     .min_args = 1,
     .max_args = 1,
@@ -37,7 +37,7 @@ const struct cli_cmd cli_list = {
 const struct cli_cmd cli_show = {
     .name = "show",
     .args = "NAME",
-    .about = "print all that the catalogues say of a GPU, node, fabric, model or stack",
+    .about = "print all that is known of a GPU, node, fabric, model, stack or scenario",
     .min_args = 1,
     .max_args = 1,
     .exec = exec_show,
