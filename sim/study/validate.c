@@ -41,6 +41,21 @@ static enum stc_err set_col(const struct stc_vcol *col, const struct stc_vctx *c
     return stc_scenario_set(s, col->key, text, diag);
 }
 
+/* A framework that models/stacks does not know is forecast as the well-known one
+ * that works alike: sharded data parallel, or Megatron's tensor and pipeline
+ * parallelism. The row's note says so. */
+static enum stc_err nearest_stack(struct stc_scenario *s, struct stc_diag *diag)
+{
+    struct stc_stack found;
+    int year = s->said.year > 0 ? s->said.year : 0;
+    if (!s->said.framework[0] || s->said.stack_use[0] ||
+        stc_stack_for(s->said.framework, year, &found, NULL) == STC_OK)
+        return STC_OK;
+    int shard = s->said.shard - 1; /* 0 is auto */
+    int fsdp = shard == STC_SHARD_ZERO3 || shard == STC_SHARD_HSDP;
+    return stc_scenario_set(s, "framework", fsdp ? "PyTorch FSDP2" : "Megatron-LM", diag);
+}
+
 static enum stc_err make_scenario(const struct stc_vkind *kind, const char *const *cell,
                                   struct stc_scenario *s, struct stc_diag *diag)
 {
@@ -50,7 +65,7 @@ static enum stc_err make_scenario(const struct stc_vkind *kind, const char *cons
         enum stc_err err = set_col(&kind->cols[i], &c, cell[i], s, diag);
         if (err != STC_OK) return err;
     }
-    return STC_OK;
+    return nearest_stack(s, diag);
 }
 
 static enum stc_err make_query(const struct stc_vkind *kind, const char *const *cell,
@@ -319,6 +334,11 @@ static void forecast(const struct stc_vkind *kind, const struct stc_run_params *
         snprintf(note, note_size, "%s", diag.text[0] ? diag.text : stc_err_text(err));
         return;
     }
+    struct stc_vctx c = {.kind = kind, .cell = in->cell};
+    const char *framework = stc_vctx_cell(&c, "framework");
+    if (strncmp(s.said.framework, framework, strlen(framework)) != 0)
+        snprintf(note, note_size, "framework \"%s\" is not in models/stacks: forecast as %s",
+                 framework, s.stack.name);
     stc_validate_put(kind, &r, s.mem_kind, in->row);
     if (r.n_stages > 0) keep_parts(in->row, &r);
 }
