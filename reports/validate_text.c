@@ -6,27 +6,34 @@
 #include <math.h>
 #include <string.h>
 
+/* The name, and beside it a kind of memory or what physics alone reaches. */
+static void first_columns(const char *name, int width, const char *second,
+                          int second_width, struct stc_text *out)
+{
+    stc_text_printf(out, "%-*.*s", width, width, name);
+    if (second_width)
+        stc_text_printf(out, " %-*.*s", second_width, second_width, second);
+}
+
 static void table(const char *title, const struct stc_vsum *sums, int n,
                   struct stc_text *out)
 {
-    struct stc_fmt f, g, h;
+    struct stc_fmt f, g, h, p;
     if (n == 0) return;
     stc_fmt_section(out, title);
     int layers = !isnan(sums[0].plain); /* a cost query: what physics alone says */
-    stc_text_printf(out, "%-42s %-20s %4s %4s %8s %8s  %s\n",
-                    layers ? "group" : "source",
-                    sums[0].mem_kind ? "kind"
-                    : layers         ? "without residual"
-                                     : "",
-                    "rows", "none", "error", "bias", "worst");
+    int memory = sums[0].mem_kind != NULL;
+    int width = memory ? 26 : layers ? 42 : 43, second = memory ? 20 : layers ? 8 : 0;
+    first_columns(layers ? "group" : "source", width, memory ? "kind" : "physics",
+                  second, out);
+    stc_text_printf(out, " %5s %4s %8s %9s  %s\n", "rows", "none", "error", "bias",
+                    "worst");
     for (int i = 0; i < n; i++) {
         const struct stc_vsum *s = &sums[i];
-        struct stc_fmt p;
-        const char *second = s->mem_kind       ? s->mem_kind
-                             : isnan(s->plain) ? ""
-                                               : stc_fmt_pct(&p, s->plain);
-        stc_text_printf(out, "%-42.42s %-20s %4d %4d %8s %8s  %s %s\n", s->source,
-                        second, s->n, s->n_missing, stc_fmt_pct(&f, s->mape),
+        first_columns(s->source, width,
+                      memory ? s->mem_kind : stc_fmt_pct(&p, s->plain), second, out);
+        stc_text_printf(out, " %5d %4d %8s %9s  %s %s\n", s->n, s->n_missing,
+                        stc_fmt_pct(&f, s->mape),
                         s->n > s->n_missing ? stc_fmt_signed_pct(&g, s->bias) : "-",
                         s->worst_id,
                         s->worst_id[0] ? stc_fmt_signed_pct(&h, s->worst) : "-");
@@ -54,8 +61,8 @@ static void score(const char *what, double value, int n_sources, int forecast, i
     double large = mean_of_large(sums, n_sources, &n_large);
     if (n_sources == 0) return;
     stc_text_printf(out,
-                    "%-10s %d of %d rows forecast; mean over %d sources %s; over %d "
-                    "complete ones of 5 rows or more %s\n",
+                    "%-10s %d of %d rows; mean over %d sources %s; over %d complete "
+                    "ones of 5+ rows %s\n",
                     what, forecast, rows, n_sources, stc_fmt_pct(&f, value), n_large,
                     stc_fmt_pct(&g, large));
 }
@@ -64,8 +71,8 @@ void stc_report_validate(const struct stc_vreport *r, struct stc_text *out)
 {
     struct stc_fmt f;
     stc_text_printf(out,
-                    "%d measured rows (%s); error: mean absolute percentage, a "
-                    "row without a forecast counts 100 %%\n",
+                    "%d measured rows (%s)\nerror: mean absolute percentage; a row "
+                    "without a forecast counts 100 %%\n",
                     r->n_rows, r->kind);
     table(r->title, r->time, r->n_time, out);
     table("Peak memory", r->mem_kinds, r->n_mem_kinds, out);
@@ -80,6 +87,18 @@ void stc_report_validate(const struct stc_vreport *r, struct stc_text *out)
             "interval", stc_fmt_pct(&f, r->inside90));
 }
 
+static const char *unit_of(const struct stc_vcase *k)
+{
+    static const char *const units[][2] = {{"step_time_s", "s"},
+                                           {"tokens_per_s_per_gpu", "tok/s"},
+                                           {"time_us", "us"},
+                                           {"bandwidth_GBps", "GB/s"}};
+    if (k->is_mem) return "GiB";
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(units[i][0], k->quantity) == 0) return units[i][1];
+    return "";
+}
+
 static void parts_line(const struct stc_vrow *row, struct stc_text *out)
 {
     struct stc_fmt f, g, h;
@@ -87,10 +106,7 @@ static void parts_line(const struct stc_vrow *row, struct stc_text *out)
     for (int c = 0; c < row->n_cases; c++) {
         const struct stc_vcase *k = &row->cases[c];
         double unit = k->is_mem ? 1.0 / 1073741824.0 : 1;
-        stc_text_printf(out, "%-14.14s %-6.6s %10s %10s %9s", id,
-                        k->is_mem               ? "GiB"
-                        : k->quantity[0] == 's' ? "s"
-                                                : "tok/s",
+        stc_text_printf(out, "%-14.14s %-6.6s %10s %10s %9s", id, unit_of(k),
                         stc_fmt_num(&f, k->measured * unit),
                         stc_fmt_num(&g, k->predicted * unit),
                         stc_fmt_signed_pct(&h, k->predicted / k->measured - 1));
