@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* "+1.234 s": the sign always shows. */
 static const char *signed_s(struct stc_fmt *f, double s)
@@ -96,12 +97,16 @@ static void one_by_one(const struct stc_diff *d, struct stc_text *out)
         stc_text_put(out, "the scenarios are the same\n");
         return;
     }
-    stc_text_printf(out, "%-38s %11s %9s %14s   %s\n", "change", "adds", "",
-                    "alone, over A", "");
+    stc_text_printf(out, "%-38s %11s %9s %14s\n", "change", "adds", "",
+                    "alone, over A");
     for (int i = 0; i < d->n_changes; i++) {
         const struct stc_diff_change *c = &d->changes[i];
-        stc_text_printf(out, "%-38.38s %11s %9s %14s\n", c->keys,
-                        signed_s(&f, c->walk_s),
+        const char *keys = c->keys;
+        if (strlen(keys) > 38) { /* a line of their own */
+            stc_fmt_wrap(out, "", 0, keys);
+            keys = "";
+        }
+        stc_text_printf(out, "%-38s %11s %9s %14s\n", keys, signed_s(&f, c->walk_s),
                         stc_fmt_signed_pct(&h, c->walk_s / d->a_result.step_s),
                         signed_s(&g, c->alone_s));
         stc_text_printf(out, "    %.44s -> %.44s\n", c->from, c->to);

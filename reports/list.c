@@ -115,6 +115,28 @@ static void stack_line(const struct stc_hw *hw, int i, struct stc_text *name,
                     (int)k.year_to);
 }
 
+/* "gpt3-13b-8xa100" of "scenarios/gpt3-13b-8xa100.yaml". */
+static const char *scenario_name(const char *path, char *buf, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(buf, size, "%s", slash ? slash + 1 : path);
+    char *dot = strrchr(buf, '.');
+    if (dot) *dot = '\0';
+    return buf;
+}
+
+/* The value of the line that begins with `title:`, without quotes. */
+static void put_title(const char *yaml, struct stc_text *about)
+{
+    while (strncmp(yaml, "title: ", 7) != 0) {
+        yaml = strchr(yaml, '\n');
+        if (!yaml) return;
+        yaml++;
+    }
+    yaml += 7 + (yaml[7] == '"');
+    stc_text_put_n(about, yaml, strcspn(yaml, "\"\n"));
+}
+
 static void scenario_line(const struct stc_hw *hw, int i, struct stc_text *name,
                           struct stc_text *about)
 {
@@ -122,11 +144,9 @@ static void scenario_line(const struct stc_hw *hw, int i, struct stc_text *name,
     for (int k = 0; k < stc_embed_count(); k++) {
         const struct stc_embed *e = stc_embed_at(k);
         if (!is_scenario(e->path) || i-- != 0) continue;
-        const char *line = (const char *)e->data;
-        stc_text_put(name, e->path);
-        if (strncmp(line, "title: ", 7) != 0) continue;
-        line += 7 + (line[7] == '"');
-        stc_text_put_n(about, line, strcspn(line, "\"\n"));
+        char own[128];
+        stc_text_put(name, scenario_name(e->path, own, sizeof own));
+        put_title((const char *)e->data, about);
     }
 }
 
@@ -157,17 +177,49 @@ static const struct list {
     {"prices", n_gpus, price_line}};
 enum { N_LISTS = sizeof lists / sizeof lists[0] };
 
-static void put_line(const struct stc_text *name, const struct stc_text *about,
-                     json_t *list, struct stc_text *out)
+/* A name wider than the column stands on a line of its own. */
+static void put_line(const char *name, const char *about, int width,
+                     struct stc_text *out)
 {
-    if (!list) {
-        stc_text_printf(out, "%-36s %s\n", stc_text_str(name), stc_text_str(about));
-        return;
+    if ((int)strlen(name) > width) {
+        stc_text_printf(out, "%s\n", name);
+        name = "";
     }
+    stc_fmt_wrap(out, name, width + 1, about);
+}
+
+static void put_json(const char *name, const char *about, json_t *list)
+{
     json_t *j = json_object();
-    stc_json_put(j, "name", json_string(stc_text_str(name)));
-    stc_json_put(j, "about", json_string(stc_text_str(about)));
+    stc_json_put(j, "name", json_string(name));
+    stc_json_put(j, "about", json_string(about));
     json_array_append_new(list, j);
+}
+
+/* All lines into the JSON list or, without one, as text: first pass the width. */
+static void put_list(const struct stc_hw *hw, const struct list *l, json_t *list,
+                     struct stc_text *out)
+{
+    enum { WIDEST = 40 };
+    struct stc_text name, about;
+    int width = 0;
+    stc_text_init(&name, 0);
+    stc_text_init(&about, 0);
+    for (int pass = list ? 1 : 0; pass < 2; pass++)
+        for (int i = 0; i < l->n(hw); i++) {
+            stc_text_clear(&name);
+            stc_text_clear(&about);
+            l->line(hw, i, &name, &about);
+            int n = (int)strlen(stc_text_str(&name));
+            if (pass == 0)
+                width = n > width && n <= WIDEST ? n : width;
+            else if (list)
+                put_json(stc_text_str(&name), stc_text_str(&about), list);
+            else
+                put_line(stc_text_str(&name), stc_text_str(&about), width, out);
+        }
+    stc_text_free(&name);
+    stc_text_free(&about);
 }
 
 enum stc_err stc_report_list(const struct stc_hw *hw, const char *what, int json,
@@ -178,18 +230,8 @@ enum stc_err stc_report_list(const struct stc_hw *hw, const char *what, int json
     for (int k = 0; k < N_LISTS; k++) {
         names[k] = lists[k].what;
         if (strcmp(what, lists[k].what) != 0) continue;
-        struct stc_text name, about;
         json_t *list = json ? json_array() : NULL;
-        stc_text_init(&name, 0);
-        stc_text_init(&about, 0);
-        for (int i = 0; i < lists[k].n(hw); i++) {
-            stc_text_clear(&name);
-            stc_text_clear(&about);
-            lists[k].line(hw, i, &name, &about);
-            put_line(&name, &about, list, out);
-        }
-        stc_text_free(&name);
-        stc_text_free(&about);
+        put_list(hw, &lists[k], list, out);
         if (!json) return STC_OK;
         json_t *doc = stc_json_document("list", 1);
         stc_json_put(doc, what, list);
@@ -202,15 +244,6 @@ enum stc_err stc_report_list(const struct stc_hw *hw, const char *what, int json
 }
 
 /* ==== show ==== */
-
-/* "gpt3-13b-8xa100" of "scenarios/gpt3-13b-8xa100.yaml". */
-static void scenario_name(const char *path, char *buf, size_t size)
-{
-    const char *slash = strrchr(path, '/');
-    snprintf(buf, size, "%s", slash ? slash + 1 : path);
-    char *dot = strrchr(buf, '.');
-    if (dot) *dot = '\0';
-}
 
 /* A scenario's lines as they stand. */
 static int find_scenario(const char *name, struct stc_text *yaml)

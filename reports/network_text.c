@@ -9,7 +9,7 @@ static void collectives(const struct stc_result *r, struct stc_text *out)
     struct stc_fmt f, g, h;
     if (r->n_comms <= 0) return;
     stc_fmt_section(out, "Collectives (of one rank)");
-    stc_text_printf(out, "%-5s %-15s %-20s %6s %6s %8s %10s %10s %12s\n", "axis",
+    stc_text_printf(out, "%-5s %-14s %-24s %6s %6s %7s %9s %9s %11s\n", "axis",
                     "collective", "how", "ranks", "nodes", "calls", "each", "busy",
                     "bus rate");
     for (int i = 0; i < r->n_comms; i++) {
@@ -18,7 +18,7 @@ static void collectives(const struct stc_result *r, struct stc_text *out)
         snprintf(how, sizeof how, "%s%s%s%s", c->algo ? c->algo : "-",
                  c->proto && c->proto[0] ? "/" : "", c->proto ? c->proto : "",
                  c->by_flows ? ", flows" : "");
-        stc_text_printf(out, "%-5s %-15s %-20.20s %6d %6d %8.0f %10s %10s %12s\n",
+        stc_text_printf(out, "%-5s %-14s %-24.24s %6d %6d %7.0f %9s %9s %11s\n",
                         c->axis, c->coll, how, (int)c->group_size, (int)c->group_nodes,
                         c->calls,
                         stc_fmt_bytes(&f, c->calls > 0 ? c->bytes / c->calls : 0),

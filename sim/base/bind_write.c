@@ -204,17 +204,43 @@ static void put_type(const struct stc_bind_row *row, bool markdown,
     if ((row->flags & STC_BIND_AUTO) != 0) stc_text_put(out, ", or auto");
 }
 
+/* Words from column `indent` to 100; the first line stands there already. */
+static void put_wrapped(const char *text, int indent, struct stc_text *out)
+{
+    enum { COLUMNS = 100 };
+    int at = indent;
+    while (*text != '\0') {
+        int n = (int)strcspn(text, " ");
+        if (at > indent && at + 1 + n > COLUMNS) {
+            stc_text_printf(out, "\n%*s", indent, "");
+            at = indent;
+        } else if (at > indent) {
+            stc_text_put(out, " ");
+            at++;
+        }
+        stc_text_put_n(out, text, (size_t)n);
+        at += n;
+        text += n + (text[n] == ' ');
+    }
+    stc_text_put(out, "\n");
+}
+
 static void put_plain(const struct stc_bind_row *row, struct stc_text *out)
 {
+    enum { KEY = 28 };
     char key[160];
-    stc_text_printf(out, "  %-28s %s\n", stc_bind_key(row, key, sizeof(key)),
-                    row->help != NULL ? row->help : "");
-    stc_text_printf(out, "  %-28s   ", "");
-    put_type(row, false, out);
+    struct stc_text type;
+    stc_bind_key(row, key, sizeof(key));
+    stc_text_printf(out, "  %-*s ", KEY, key);
+    put_wrapped(row->help != NULL ? row->help : "", KEY + 3, out);
+    stc_text_init(&type, 0);
+    put_type(row, false, &type);
     if (row->def != NULL && row->def[0] != '\0')
-        stc_text_printf(out, "; default %s", row->def);
-    if ((row->flags & STC_BIND_REQUIRED) != 0) stc_text_put(out, "; required");
-    stc_text_put(out, "\n");
+        stc_text_printf(&type, "; default %s", row->def);
+    if ((row->flags & STC_BIND_REQUIRED) != 0) stc_text_put(&type, "; required");
+    stc_text_printf(out, "%*s", KEY + 5, "");
+    put_wrapped(stc_text_str(&type), KEY + 5, out);
+    stc_text_free(&type);
 }
 
 static void put_markdown(const struct stc_bind_row *row, struct stc_text *out)
