@@ -185,6 +185,8 @@ static struct stc_task_info info_of(const struct stc_machine *m, uint32_t s)
 static void observe(const struct stc_machine *m, uint32_t s, stc_observe_fn *fn)
 {
     if (!fn || (m->c.observed && !m->c.observed[s >> m->shift])) return;
+    uint32_t stream = s & ((1U << m->shift) - 1);
+    if (m->c.observed_streams && !(m->c.observed_streams >> stream & 1U)) return;
     struct stc_task_info info = info_of(m, s);
     fn(m->c.observe_ctx, &info);
 }

@@ -122,6 +122,7 @@ struct stc_machine_conf {
     stc_observe_fn *rerated;          /* NULL, or: a WORK's stretch at one rate ended at `end`, it goes on at another */
     void *observe_ctx;
     const uint8_t *observed;          /* [n_ranks], NULL: all */
+    uint16_t observed_streams;        /* 1 << stream; 0: all */
 };
 
 struct stc_machine_stats {

@@ -61,6 +61,7 @@ static enum stc_err simulate(struct stc_arena *a, const struct stc_lowered *low,
                                     .n_ops = (uint32_t)comms->n_join_ops, .ops = comms->ops, .prog = stc_step_prog(&prog),
                                     .observe = stc_watch_task, .rerated = stc_watch_stretch, .observe_ctx = watch};
     conf.observed = pick_observed(a, low, comms);
+    if (low->s->sim.record == STC_RECORD_TOTALS) conf.observed_streams = 1U << STC_STREAM_COMPUTE;
     rates(low, comms, &conf);
     struct stc_flownet *net = NULL;
     struct stc_machine *m = NULL;
