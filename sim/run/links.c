@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct user { int32_t comm; double coef; };
+struct user {
+    int32_t comm;
+    double coef;
+};
 
 struct prune {
     struct stc_comms *c;
@@ -17,14 +20,18 @@ struct prune {
     uint8_t *drop;
 };
 
-static double capacity(const struct prune *p, uint32_t link) { return p->topo[p->c->link_id[link]].capacity_Bps; }
+static double capacity(const struct prune *p, uint32_t link)
+{
+    return p->topo[p->c->link_id[link]].capacity_Bps;
+}
 
 /* Slack for sums of doubles: a link that is filled to the last bit slows nobody. */
 static const double within = 1 + 1e-9;
 
 /* ---- numbering ---- */
 
-static enum stc_err number_links(struct stc_arena *a, size_t n_topo, struct stc_comms *c)
+static enum stc_err number_links(struct stc_arena *a, size_t n_topo,
+                                 struct stc_comms *c)
 {
     int32_t *number = STC_NEW_N(a, int32_t, n_topo), n_uses = c->use_off[c->n];
     c->link_id = STC_NEW_N(a, uint32_t, n_topo + 1);
@@ -42,7 +49,10 @@ static enum stc_err number_links(struct stc_arena *a, size_t n_topo, struct stc_
 
 /* ---- feeders: NIC by NIC, before a link that comes twice is added up ---- */
 
-struct fed { uint32_t link, nic; double ratio; };
+struct fed {
+    uint32_t link, nic;
+    double ratio;
+};
 
 static int by_link_nic(const void *x, const void *y)
 {
@@ -63,7 +73,9 @@ static int32_t nic_of(const struct prune *p, int32_t from, int32_t to, int32_t u
 {
     const struct stc_link_use *use = p->c->use;
     int in = p->topo[p->c->link_id[use[u].link]].is_in;
-    for (int32_t i = u; i >= from && i < to && i - u < STC_ROUTE_MAX && u - i < STC_ROUTE_MAX; i += in ? 1 : -1) {
+    for (int32_t i = u;
+         i >= from && i < to && i - u < STC_ROUTE_MAX && u - i < STC_ROUTE_MAX;
+         i += in ? 1 : -1) {
         const struct stc_link *l = &p->topo[p->c->link_id[use[i].link]];
         if (l->cls == STC_LINK_NIC && (l->is_in != 0) == (in != 0)) return i;
     }
@@ -79,7 +91,8 @@ static int32_t list_fed(const struct prune *p, struct fed *out)
             if (!is_trunk(p, c->use[u].link)) continue;
             int32_t v = nic_of(p, c->use_off[i], c->use_off[i + 1], u);
             out[n++] = v < 0 ? (struct fed){c->use[u].link, UINT32_MAX, HUGE_VAL}
-                             : (struct fed){c->use[u].link, c->use[v].link, c->use[u].coef / c->use[v].coef};
+                             : (struct fed){c->use[u].link, c->use[v].link,
+                                            c->use[u].coef / c->use[v].coef};
         }
     }
     return n;
@@ -97,7 +110,8 @@ static enum stc_err drop_fed(struct stc_arena *a, struct prune *p)
         while (i < n && f[i].link == link) {
             uint32_t nic = f[i].nic;
             double ratio = 0;
-            for (; i < n && f[i].link == link && f[i].nic == nic; i++) ratio = fmax(ratio, f[i].ratio);
+            for (; i < n && f[i].link == link && f[i].nic == nic; i++)
+                ratio = fmax(ratio, f[i].ratio);
             most += nic == UINT32_MAX ? HUGE_VAL : ratio * capacity(p, nic);
         }
         if (most <= capacity(p, link) * within) p->drop[link] = 1;
@@ -136,8 +150,10 @@ static enum stc_err list_users(struct stc_arena *a, struct prune *p)
     p->off = STC_NEW_N(a, int32_t, (size_t)p->n + 2);
     p->user = STC_NEW_N(a, struct user, (size_t)n_uses + 1);
     if (!p->off || !p->user) return STC_ERR_NOMEM;
-    for (int32_t u = 0; u < n_uses; u++) p->off[c->use[u].link + 2]++;
-    for (int32_t l = 2; l <= p->n; l++) p->off[l] += p->off[l - 1];
+    for (int32_t u = 0; u < n_uses; u++)
+        p->off[c->use[u].link + 2]++;
+    for (int32_t l = 2; l <= p->n; l++)
+        p->off[l] += p->off[l - 1];
     for (int32_t i = 0; i < c->n; i++)
         for (int32_t u = c->use_off[i]; u < c->use_off[i + 1]; u++)
             p->user[p->off[c->use[u].link + 1]++] = (struct user){i, c->use[u].coef};
@@ -148,7 +164,8 @@ static void drop_capped(struct prune *p)
 {
     for (int32_t l = 0; l < p->n; l++) {
         double most = 0;
-        for (int32_t k = p->off[l]; k < p->off[l + 1]; k++) most += p->user[k].coef * p->cap_Bps[p->user[k].comm];
+        for (int32_t k = p->off[l]; k < p->off[l + 1]; k++)
+            most += p->user[k].coef * p->cap_Bps[p->user[k].comm];
         if (most <= capacity(p, (uint32_t)l) * within) p->drop[l] = 1;
     }
 }
@@ -162,7 +179,8 @@ static int covers(const struct prune *p, uint32_t m, uint32_t l)
     double cm = capacity(p, m), cl = capacity(p, l);
     if (end - j < p->off[l + 1] - p->off[l]) return 0;
     for (int32_t k = p->off[l]; k < p->off[l + 1]; k++, j++) {
-        while (j < end && p->user[j].comm < p->user[k].comm) j++;
+        while (j < end && p->user[j].comm < p->user[k].comm)
+            j++;
         if (j == end || p->user[j].comm != p->user[k].comm) return 0;
         if (p->user[j].coef * cl < p->user[k].coef * cm * (1 - 1e-12)) return 0;
     }
@@ -179,7 +197,8 @@ static int covered(const struct prune *p, const int32_t *first_use, uint32_t l)
     if (to > c->use_off[comm + 1]) to = c->use_off[comm + 1];
     for (int32_t u = from; u < to; u++) {
         uint32_t m = c->use[u].link;
-        if (m == l || p->drop[m] || p->off[m + 1] - p->off[m] > users * 16 + 64) continue;
+        if (m == l || p->drop[m] || p->off[m + 1] - p->off[m] > users * 16 + 64)
+            continue;
         if (covers(p, m, l)) return 1;
     }
     return 0;
@@ -189,7 +208,8 @@ static enum stc_err drop_series(struct stc_arena *a, struct prune *p)
 {
     int32_t *first = STC_NEW_N(a, int32_t, (size_t)p->n + 1);
     if (!first) return STC_ERR_NOMEM;
-    for (int32_t u = p->c->use_off[p->c->n] - 1; u >= 0; u--) first[p->c->use[u].link] = u;
+    for (int32_t u = p->c->use_off[p->c->n] - 1; u >= 0; u--)
+        first[p->c->use[u].link] = u;
     for (int32_t l = 0; l < p->n; l++)
         if (!p->drop[l] && covered(p, first, (uint32_t)l)) p->drop[l] = 1;
     return STC_OK;
@@ -211,7 +231,8 @@ static enum stc_err keep(struct stc_arena *a, struct prune *p, int shared)
     if (!number) return STC_ERR_NOMEM;
     c->n_links = 0;
     for (int32_t l = 0; l < p->n; l++) {
-        if (!shared || p->drop[l]) number[l] = -1;
+        if (!shared || p->drop[l])
+            number[l] = -1;
         else {
             c->link_id[c->n_links] = c->link_id[l];
             number[l] = c->n_links++;
@@ -222,14 +243,15 @@ static enum stc_err keep(struct stc_arena *a, struct prune *p, int shared)
         c->use_off[i] = n;
         for (int32_t u = from; u < to; u++)
             if (number[c->use[u].link] >= 0)
-                c->use[n++] = (struct stc_link_use){(uint32_t)number[c->use[u].link], c->use[u].coef};
+                c->use[n++] = (struct stc_link_use){(uint32_t)number[c->use[u].link],
+                                                    c->use[u].coef};
     }
     c->use_off[c->n] = n;
     return STC_OK;
 }
 
-enum stc_err stc_links_prune(struct stc_arena *a, const struct stc_topo *topo, const double *cap_Bps, struct stc_comms *c,
-                             int *shared)
+enum stc_err stc_links_prune(struct stc_arena *a, const struct stc_topo *topo,
+                             const double *cap_Bps, struct stc_comms *c, int *shared)
 {
     struct prune p = {.c = c, .topo = stc_topo_links(topo), .cap_Bps = cap_Bps};
     enum stc_err e = number_links(a, stc_topo_n_links(topo), c);

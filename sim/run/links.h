@@ -25,7 +25,9 @@
 /* In: c->use (links of the topology) and cap_Bps[c->n], the most an operation of
  * the communicator moves at. Out: c->use, compact and pruned, c->link_id,
  * c->n_links; *shared: flows are needed. */
-STC_MUST_USE enum stc_err stc_links_prune(struct stc_arena *a, const struct stc_topo *topo, const double *cap_Bps,
-                                          struct stc_comms *c, int *shared);
+STC_MUST_USE enum stc_err stc_links_prune(struct stc_arena *a,
+                                          const struct stc_topo *topo,
+                                          const double *cap_Bps, struct stc_comms *c,
+                                          int *shared);
 
 #endif
