@@ -73,7 +73,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 BENCH_SRC := $(sort $(wildcard tests/bench/bench_*.c))
 HEADERS  := $(sort $(wildcard $(addsuffix /*.h,$(DIRS)) sim/cli/*.h tests/*.h))
 FORMATTED := $(LIB_SRC) $(CLI_SRC) $(TEST_SRC) $(HELP_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(HEADERS)
-EMBEDDED := $(sort $(wildcard hw/data/* models/data/* models/stacks/* calib/data/*.yaml \
+EMBEDDED := $(sort $(wildcard hw/data/*.yaml models/data/*.yaml models/stacks/*.yaml calib/data/*.yaml \
   calib/data/*.csv calib/schema.sql scenarios/*.yaml scenarios/*/*.yaml))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
