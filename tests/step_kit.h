@@ -26,15 +26,27 @@ enum stc_err step_scenario(struct stc_scenario *s, const char *words,
 enum stc_err step_set(struct stc_scenario *s, const char *words, struct stc_diag *diag);
 
 /* What a scenario hits, by name. */
-#define STEP_FEATURES(X)                                                           \
- X(INTERLEAVED, "interleaving")                                                    \
- X(UNEVEN, "uneven stages")                                                        \
- X(OVERSUB, "over-subscription") X(SHARED_NIC, "shared NIC") X(ZERO1, "ZeRO-1")    \
-     X(ZERO2, "ZeRO-2") X(ZERO3, "ZeRO-3") X(HSDP, "HSDP") X(TP, "tp") X(CP, "cp") \
-         X(PP, "pp") X(DP, "dp") X(EP, "ep") X(STRAGGLER, "straggler")             \
-             X(DEGRADED, "lame GPU") X(NODES, "several nodes") X(GPIPE, "GPipe")   \
-                 X(ZB, "zero bubble") X(FLOWS, "flows")                            \
-                     X(FOLDED, "fewer classes than ranks")
+#define STEP_FEATURES(X)         \
+ X(INTERLEAVED, "interleaving")  \
+ X(UNEVEN, "uneven stages")      \
+ X(OVERSUB, "over-subscription") \
+ X(SHARED_NIC, "shared NIC")     \
+ X(ZERO1, "ZeRO-1")              \
+ X(ZERO2, "ZeRO-2")              \
+ X(ZERO3, "ZeRO-3")              \
+ X(HSDP, "HSDP")                 \
+ X(TP, "tp")                     \
+ X(CP, "cp")                     \
+ X(PP, "pp")                     \
+ X(DP, "dp")                     \
+ X(EP, "ep")                     \
+ X(STRAGGLER, "straggler")       \
+ X(DEGRADED, "lame GPU")         \
+ X(NODES, "several nodes")       \
+ X(GPIPE, "GPipe")               \
+ X(ZB, "zero bubble")            \
+ X(FLOWS, "flows")               \
+ X(FOLDED, "fewer classes than ranks")
 
 enum step_feature {
 #define STEP_ROW(id, text) STEP_##id,
