@@ -57,7 +57,7 @@ static enum kind kind_of(const char *head, size_t n)
         size_t k = i + 1;
         while (k < n && isspace((unsigned char)head[k]))
             k++;
-        if (k < n && (head[k] == '{' || head[k] == ']')) return KINETO;
+        if (k < n && head[k] == '{') return KINETO;
     }
     /* A header: at least two commas in the first line and only words. */
     int commas = 0;

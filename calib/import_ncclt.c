@@ -28,13 +28,14 @@
 enum { MAX_ROWS = 512, MAX_WORDS = 48, MAX_HOSTS = 1024, NAME = 64 };
 
 struct result {
-    double bytes, us, algbw, busbw, in_us; /* in_us 0: none */
+    double bytes, count, us, algbw, busbw, in_us; /* in_us 0: none */
     char type[16], redop[12];
     int root, line;
 };
 
 struct run {
     char coll[20]; /* "" until a name was read */
+    char hint[20]; /* a collective that other words named last */
     char gpu[NAME], version[24], algo[16], proto[16];
     uint64_t host[MAX_HOSTS]; /* hashes of names */
     int n_hosts, n_ranks, nranks_said, gpus_said;
@@ -64,7 +65,9 @@ static const struct {
     {"all_gather", "all_gather"},         {"allgather", "all_gather"},
     {"alltoall", "all_to_all"},           {"all_to_all", "all_to_all"},
     {"broadcast", "broadcast"},           {"sendrecv", "send_recv"},
-    {"send_recv", "send_recv"},           {"reduce", "reduce"},
+    {"send_recv", "send_recv"},           {"reduce-scatter", "reduce_scatter"},
+    {"all-reduce", "all_reduce"},         {"all-gather", "all_gather"},
+    {"all-to-all", "all_to_all"},         {"reduce", "reduce"},
 };
 
 /* The collective named at this place of a text; NULL: none. */
@@ -86,6 +89,20 @@ static const char *coll_of_line(const char *s)
         if (p > s && (isalnum((unsigned char)p[-1]) || p[-1] == '_')) continue;
         const char *c = coll_at(p, &len);
         if (c != NULL && strncmp(p + len, "_perf", 5) == 0) found = c;
+    }
+    return found;
+}
+
+/* The last collective that any word of a line names; "" when none. */
+static const char *hint_of_line(const char *s)
+{
+    const char *found = "";
+    for (const char *p = s; (p = strpbrk(p, "rabs")) != NULL; p++) {
+        size_t len = 0;
+        if (p > s && isalnum((unsigned char)p[-1])) continue;
+        const char *c = coll_at(p, &len);
+        if (c != NULL && !isalnum((unsigned char)p[len]) && strcmp(c, "reduce") != 0)
+            found = c;
     }
     return found;
 }
@@ -170,6 +187,7 @@ static bool parse_row(const struct run *run, char *const *w, int n, int i,
     int64_t root = -1;
     *wrong = false;
     (void)stc_text_to_double(w[i], &r->bytes);
+    (void)stc_text_to_double(w[i + 1], &r->count);
     (void)snprintf(r->type, sizeof r->type, "%s", w[i + 2]);
     r->redop[0] = '\0';
     r->root = -1;
@@ -194,6 +212,27 @@ static bool parse_row(const struct run *run, char *const *w, int n, int i,
 }
 
 /* ==== a run's end ==== */
+
+/* Bytes of one element; 0: not known. */
+static int type_bytes(const char *type)
+{
+    static const struct {
+        const char *word;
+        int bytes;
+    } t[] = {{"64", 8}, {"double", 8}, {"32", 4},    {"16", 2}, {"half", 2},
+             {"8", 1},  {"char", 1},   {"float", 4}, {"int", 4}};
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++)
+        if (strstr(type, t[i].word) != NULL) return t[i].bytes;
+    return 0;
+}
+
+/* All-gather and all-to-all print the elements of one rank's share. */
+static int ranks_of_count(const struct result *r)
+{
+    double share = r->count * type_bytes(r->type);
+    double n = share > 0.0 ? r->bytes / share : 0.0;
+    return n >= 2.0 && n <= 65536.0 && fabs(n - round(n)) < 1e-9 ? (int)round(n) : 0;
+}
 
 static const struct result *largest(const struct run *run)
 {
@@ -225,6 +264,18 @@ static const char *coll_of_figures(const struct result *big, int n)
     return "";
 }
 
+/* Words around a run may speak of anything: the figures must agree. */
+static bool hint_fits(const char *hint, const struct result *big, int n)
+{
+    if (hint[0] == '\0' || big->algbw < 1.0 || n < 2) return false;
+    double f = big->busbw / big->algbw, ring = (n - 1.0) / n;
+    bool op = big->redop[0] != '\0' && strcmp(big->redop, "none") != 0;
+    if (strcmp(hint, "all_gather") == 0 || strcmp(hint, "all_to_all") == 0)
+        return !op && big->root < 0 && fabs(f - ring) < 0.01 * ring;
+    return strcmp(hint, "send_recv") == 0 && !op && big->root < 0 &&
+           fabs(f - 1.0) < 0.01;
+}
+
 static void settle(const struct reader *rd, struct run *run)
 {
     const struct result *big = largest(run);
@@ -234,11 +285,14 @@ static void settle(const struct reader *rd, struct run *run)
     if (n == 0 && (run->coll[0] == '\0' || strcmp(run->coll, "all_reduce") == 0) &&
         f > 1.0)
         n = ranks_of_factor(f);
+    if (n == 0) n = ranks_of_count(big);
     if (n == 0) n = run->gpus_said;
     run->n_ranks = n;
     const char *seen = coll_of_figures(big, n);
     /* A name that the figures contradict was of another program of a script. */
     if (seen[0] != '\0') (void)snprintf(run->coll, sizeof run->coll, "%s", seen);
+    if (run->coll[0] == '\0' && hint_fits(run->hint, big, n))
+        (void)snprintf(run->coll, sizeof run->coll, "%s", run->hint);
     if (run->coll[0] == '\0')
         (void)snprintf(run->coll, sizeof run->coll, "%s", rd->file_coll);
 }
@@ -313,7 +367,7 @@ static void next_run(struct run *run, bool keep_devices)
     run->has_header = run->has_root = false;
     if (keep_devices) return;
     run->n_hosts = run->n_ranks = run->nranks_said = run->gpus_said = 0;
-    run->gpu[0] = '\0';
+    run->gpu[0] = run->coll[0] = '\0';
     run->rccl = false;
 }
 
@@ -404,6 +458,9 @@ static enum stc_err context_line(struct reader *rd, const char *s)
     bool start = strstr(s, "nThread ") != NULL && strstr(s, "minBytes") != NULL;
     bool header = strstr(s, "algbw") != NULL && strstr(s, "busbw") != NULL &&
                   strstr(s, "size") != NULL;
+    const char *hint = hint_of_line(s);
+    if (hint[0] != '\0' && run->n_rows == 0)
+        (void)snprintf(run->hint, sizeof run->hint, "%s", hint);
     if (coll[0] != '\0' && strstr(s, "concluded") == NULL) {
         if (run->n_rows > 0) err = end_run(rd, false);
         (void)snprintf(run->coll, sizeof run->coll, "%s", coll);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 1 << 20 };
+enum { BLOCK = 1 << 18 };
 /* What may come next. */
 enum { W_VALUE, W_FIRST, W_KEY, W_FIRST_KEY, W_COLON, W_COMMA, W_NOTHING };
 

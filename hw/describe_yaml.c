@@ -224,13 +224,21 @@ static void not_told(const struct stc_describe *d, const struct summary *s,
         if (all[i].missing) stc_text_printf(out, "# Not told: %s\n", all[i].what);
 }
 
+/* A foreign text inside a comment: what is not plain ASCII becomes '?'. */
+static void put_plain(struct stc_text *out, const char *s)
+{
+    for (; *s != '\0'; s++)
+        stc_text_put_n(out, *s >= 0x20 && *s < 0x7f ? s : "?", 1);
+}
+
 static void remarks(const struct stc_describe *d, const struct summary *s,
                     struct stc_text *out)
 {
-    if (d->product[0] != '\0' && s->gpu == NULL)
-        stc_text_printf(out,
-                        "# The catalogue has no \"%s\"; add it, or say gpu: by hand\n",
-                        d->product);
+    if (d->product[0] != '\0' && s->gpu == NULL) {
+        stc_text_put(out, "# The catalogue has no \"");
+        put_plain(out, d->product);
+        stc_text_put(out, "\"; add it, or say gpu: by hand\n");
+    }
     if (d->mixed_gpus)
         stc_text_put(out,
                      "# The node has GPUs of several kinds; the first was taken\n");
@@ -266,9 +274,13 @@ void stc_describe_yaml(const struct stc_describe *d, const struct stc_hw *hw,
     sources(d, out);
     not_told(d, &s, node != NULL, out);
     remarks(d, &s, out);
-    if (d->product[0] != '\0')
-        stc_text_printf(out, "# GPU: %s%s%s\n", d->product,
-                        d->driver[0] != '\0' ? ", driver " : "", d->driver);
+    if (d->product[0] != '\0') {
+        stc_text_put(out, "# GPU: ");
+        put_plain(out, d->product);
+        stc_text_put(out, d->driver[0] != '\0' ? ", driver " : "");
+        put_plain(out, d->driver);
+        stc_text_put(out, "\n");
+    }
     stc_text_put(out, "cluster:\n");
     if (node != NULL) {
         stc_text_printf(out, "  use: %s\n", node->name);
