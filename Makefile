@@ -91,7 +91,7 @@ LIB      := $(BUILD)/libstepcast.a
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run check asan tsan bench fuzz truth validate check-layers check-headers \
-  format-check format lint golden cuda install clean gate deps help FORCE \
+  format-check format lint golden cuda install man clean gate deps help FORCE \
   check-after-deps run-after-deps fuzz-build fuzz-run tests
 
 ## all: build the library and the program
@@ -272,8 +272,14 @@ endif
 
 # ==== install, clean ====
 
-## install: library, header, program and pkg-config file under PREFIX
-install: all
+## man: the manual page and shell completion, into the build folder
+man: $(PROGRAM)
+	$(Q)$(BUILD)/stepcast help man > $(BUILD)/stepcast.1
+	$(Q)$(BUILD)/stepcast help completion > $(BUILD)/stepcast.bash
+	@echo '  $(BUILD)/stepcast.1 $(BUILD)/stepcast.bash'
+
+## install: library, header, program, manual, completion, pkg-config under PREFIX
+install: all man
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/stepcast/sim/base
 	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 $(BUILD)/libstepcast.so $(DESTDIR)$(PREFIX)/lib/libstepcast.so.0
@@ -284,6 +290,9 @@ install: all
 	  'Cflags: -I$(PREFIX)/include/stepcast' 'Libs: -L$(PREFIX)/lib -lstepcast' \
 	  'Libs.private: $(LDLIBS) $(OMP)' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/stepcast.pc
 	$(if $(PROGRAM),install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/)
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 644 $(BUILD)/stepcast.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 $(BUILD)/stepcast.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/stepcast
 
 ## clean: remove the build folder
 clean:

@@ -35,22 +35,48 @@ static enum cli_exit keys(int markdown)
     return err == STC_OK ? cli_print(&out) : cli_fail(err, &diag);
 }
 
+/* Text as mdoc wants it: a sentence a line, no line that begins like a request.
+ * Lines that begin with a blank keep their breaks by themselves. */
+static void mdoc(const char *text)
+{
+    for (const char *c = text; *c; c++) {
+        if ((c == text || c[-1] == '\n') && (*c == '.' || *c == '\''))
+            fputs("\\&", stdout);
+        if (*c == '\\')
+            fputs("\\e", stdout);
+        else if (*c == ' ' && c > text && c[-1] == '.' && c[1] >= 'A' && c[1] <= 'Z')
+            putchar('\n');
+        else
+            putchar(*c);
+    }
+}
+
+static void manual_of(const struct cli_cmd *c)
+{
+    printf(".It Cm %s Ar %s\n%s.\n", c->name, c->args, c->about);
+    if (c->details) mdoc(c->details);
+    printf(".Bl -tag -width Ds -compact\n");
+    for (int k = 0; k < CLI_OPTS_MAX && c->opts[k].name; k++)
+        printf(".It Fl -%s%s%s\n%s.\n", c->opts[k].name, c->opts[k].arg ? " Ar " : "",
+               c->opts[k].arg ? c->opts[k].arg : "", c->opts[k].help);
+    printf(".It Fl -json\nthe result as JSON.\n.El\n");
+}
+
 static void manual(void)
 {
     printf(".Dd $Mdocdate$\n.Dt STEPCAST 1\n.Os\n.Sh NAME\n.Nm stepcast\n.Nd forecast "
            "a training step\n.Sh SYNOPSIS\n.Nm\n"
            ".Ar command\n.Op Ar arguments\n.Op Ar options\n.Sh COMMANDS\n.Bl -tag "
            "-width Ds\n");
-    for (int i = 0; cli_cmds[i]; i++) {
-        const struct cli_cmd *c = cli_cmds[i];
-        printf(".It Cm %s Ar %s\n%s.\n", c->name, c->args, c->about);
-        if (c->details) printf("%s", c->details);
-        for (int k = 0; k < CLI_OPTS_MAX && c->opts[k].name; k++)
-            printf(".Pp\n.Fl -%s%s%s\n%s.\n", c->opts[k].name,
-                   c->opts[k].arg ? " Ar " : "", c->opts[k].arg ? c->opts[k].arg : "",
-                   c->opts[k].help);
-    }
-    printf(".El\n.Sh EXIT STATUS\n0 fine, 1 infeasible, 2 usage, 3 trouble.\n");
+    for (int i = 0; cli_cmds[i]; i++)
+        manual_of(cli_cmds[i]);
+    printf(".El\n.Sh ENVIRONMENT\n.Bl -tag -width Ds\n"
+           ".It Ev STEPCAST_DB\nthe calibration store where\n.Fl -db\nis not said.\n"
+           ".It Ev NO_COLOR\nno colour, even on a terminal.\n.El\n"
+           ".Sh EXIT STATUS\n0 fine, 1 infeasible, 2 usage, 3 trouble.\n"
+           ".Sh EXAMPLES\n.Dl stepcast simulate gpt3-175b-64xa100\n"
+           ".Dl stepcast diff llama3-70b-256xh100 layout.tp=8\n"
+           ".Dl stepcast tune llama3-70b-256xh100\n");
 }
 
 static void completion(void)
