@@ -10,6 +10,7 @@
 
 #include "calib/load_coll.h"
 #include "calib/load_cost.h"
+#include "sim/base/text.h"
 #include "tests/testing.h"
 
 #include <stdio.h>
@@ -56,36 +57,37 @@ static const char eager[] =
 
 static const struct row {
     const char *name;
-    double time_tol, mem_tol; /* 0: not measured, or with a profiler running */
+    const char *time_id, *mem_id; /* rows of course.csv; NULL: none */
+    double time_tol, mem_tol;     /* 0: not measured, or with a profiler running */
     int fits;
     const char *off; /* why the bound is wider than the course's; NULL: it is not */
 } rows[] = {
-    {"l1_02_dp1_v100", 0.10, 0.05, 1, NULL},
-    {"l1_02_dp2_v100", 0.10, 0.05, 1, NULL},
-    {"l1_03_dp4_v100", 0.10, 0.05, 1, NULL},
-    {"l1_03_oom_v100", 0, 0, 0, NULL},
-    {"l1_03_tp2pp2_v100", 0.15, 0.05, 1, NULL},
-    {"l1_04_fp16_v100", 0.15, 0.05, 1, NULL},
-    {"l1_04_recompute_v100", 0, 0.05, 1, NULL},
-    {"l1_04_accumulate_v100", 0, 0.05, 1, NULL},
-    {"l1_02_dp1_a100", 0.27, 0.05, 1, tf32},
-    {"l1_03_dp4_a100", 0.10, 0.05, 1, NULL},
-    {"l1_03_oom_a100", 0, 0, 0, NULL},
-    {"l1_03_tp2pp2_a100", 0.33, 0.05, 1, tf32},
-    {"l1_03_dp4_nemo", 0.10, 0.05, 1, NULL},
-    {"l1_03_oom_nemo", 0, 0, 0, NULL},
-    {"l1_03_tp2pp2_nemo", 0.23, 0.10, 1,
+    {"l1_02_dp1_v100", "ct036", "ct032", 0.10, 0.05, 1, NULL},
+    {"l1_02_dp2_v100", "ct037", NULL, 0.10, 0.05, 1, NULL},
+    {"l1_03_dp4_v100", "ct049", "ct066", 0.10, 0.05, 1, NULL},
+    {"l1_03_oom_v100", NULL, NULL, 0, 0, 0, NULL},
+    {"l1_03_tp2pp2_v100", "ct092", "ct096", 0.15, 0.05, 1, NULL},
+    {"l1_04_fp16_v100", "ct102", "ct108", 0.15, 0.05, 1, NULL},
+    {"l1_04_recompute_v100", "ct110", "ct109", 0, 0.05, 1, NULL},
+    {"l1_04_accumulate_v100", "ct112", "ct111", 0, 0.05, 1, NULL},
+    {"l1_02_dp1_a100", "ct025", "ct027", 0.27, 0.05, 1, tf32},
+    {"l1_03_dp4_a100", "ct044", "ct046", 0.10, 0.05, 1, NULL},
+    {"l1_03_oom_a100", NULL, NULL, 0, 0, 0, NULL},
+    {"l1_03_tp2pp2_a100", "ct083", "ct089", 0.33, 0.05, 1, tf32},
+    {"l1_03_dp4_nemo", "ct070", "ct079", 0.10, 0.05, 1, NULL},
+    {"l1_03_oom_nemo", NULL, NULL, 0, 0, 0, NULL},
+    {"l1_03_tp2pp2_nemo", "ct101", "ct099", 0.23, 0.10, 1,
      "whole activations are sent by both tensor-parallel ranks; NeMo cuts them"},
-    {"l1_04_fp16_nemo", 0.15, 0.05, 1, NULL},
-    {"l1_04_recompute_nemo", 0.15, 0.05, 1, NULL},
-    {"l1_04_accumulate_nemo", 0.15, 0.06, 1, NULL},
-    {"l1_06_cnn_v100", 0.30, 0, 1, NULL},
-    {"l1_06_cnn_a100", 0.30, 0, 1, NULL},
-    {"as_2_v100", 0.20, 0.05, 1, NULL},
-    {"as_2_a100", 0.32, 0.05, 1, tf32},
-    {"as_3_v100", 0.20, 0.05, 1, NULL},
-    {"as_4_v100", 0.20, 0.25, 1, eager},
-    {"as_5_v100", 0.20, 0.12, 1, eager},
+    {"l1_04_fp16_nemo", "ct114", "ct113", 0.15, 0.05, 1, NULL},
+    {"l1_04_recompute_nemo", "ct119", "ct118", 0.15, 0.05, 1, NULL},
+    {"l1_04_accumulate_nemo", "ct121", "ct120", 0.15, 0.06, 1, NULL},
+    {"l1_06_cnn_v100", "ct131", NULL, 0.30, 0, 1, NULL},
+    {"l1_06_cnn_a100", "ct129", NULL, 0.30, 0, 1, NULL},
+    {"as_2_v100", "ct161", "ct162", 0.20, 0.05, 1, NULL},
+    {"as_2_a100", "ct157", "ct158", 0.32, 0.05, 1, tf32},
+    {"as_3_v100", "ct163", "ct164", 0.20, 0.05, 1, NULL},
+    {"as_4_v100", "ct167", "ct168", 0.20, 0.25, 1, eager},
+    {"as_5_v100", "ct171", "ct172", 0.20, 0.12, 1, eager},
 };
 
 START_TEST(course_exercise_is_forecast)
@@ -106,6 +108,58 @@ START_TEST(course_exercise_is_forecast)
                   r.peak_bytes[STC_MEMREP_ALLOCATED] / 1048576, 100 * mem);
     ck_assert_msg(r.fits == row->fits, "%s: fits %d", row->name, r.fits);
     stc_arena_free(&a);
+}
+END_TEST
+
+/* ==== the scenarios carry the table's figures ==== */
+
+/* A cell in SI: seconds or bytes. The assessment's GB are DeepSpeed's 2^30; of a rate
+ * the time of `batch` samples; of a list its first. */
+static double si(const char *value, const char *unit, double batch)
+{
+    static const struct {
+        const char *unit;
+        double scale;
+    } units[] = {{"ms", 1e-3}, {"us", 1e-6}, {"MiB", 1048576}, {"GB", 1073741824}};
+    double v = strtod(value, NULL);
+    if (strcmp(unit, "samples/s") == 0) return batch / v;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(units[i].unit, unit) == 0) return v * units[i].scale;
+    ck_abort_msg("unit %s", unit);
+    return 0;
+}
+
+static double table_value(const char *id, double batch)
+{
+    struct stc_csv csv;
+    struct stc_diag diag = {""};
+    bool got = true;
+    double v = NAN;
+    stc_assert_ok(stc_csv_open(&csv, "tests/data/truth/course.csv", &diag), &diag);
+    while (isnan(v)) {
+        stc_assert_ok(stc_csv_next(&csv, &got, &diag), &diag);
+        ck_assert_msg(got, "no row %s", id);
+        if (strcmp(stc_csv_text(&csv, stc_csv_col(&csv, "id")), id) == 0)
+            v = si(stc_csv_text(&csv, stc_csv_col(&csv, "value")),
+                   stc_csv_text(&csv, stc_csv_col(&csv, "unit")), batch);
+    }
+    stc_csv_close(&csv);
+    return v;
+}
+
+START_TEST(course_scenario_carries_the_figure_of_the_table)
+{
+    static struct stc_scenario s;
+    const struct row *row = &rows[_i];
+    char path[160];
+    struct stc_diag diag = {""};
+    snprintf(path, sizeof path, "scenarios/course/%s.yaml", row->name);
+    stc_scenario_init(&s);
+    stc_assert_ok(stc_scenario_load_file(&s, path, &diag), &diag);
+    if (row->time_id)
+        stc_assert_near(s.said.p_step, table_value(row->time_id, s.said.global_batch),
+                        0.02);
+    if (row->mem_id) stc_assert_near(s.said.p_mem, table_value(row->mem_id, 0), 0.001);
 }
 END_TEST
 
@@ -203,6 +257,8 @@ static Suite *course_suite(void)
     tcase_add_unchecked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, course_exercise_is_forecast, 0,
+                        (int)(sizeof rows / sizeof rows[0]));
+    tcase_add_loop_test(t, course_scenario_carries_the_figure_of_the_table, 0,
                         (int)(sizeof rows / sizeof rows[0]));
     tcase_add_test(t, course_accumulation_is_four_computes_and_one_reduction);
     tcase_add_test(t, course_network_eats_the_second_node);
