@@ -126,6 +126,7 @@ void stc_watch_stretch(void *ctx, const struct stc_task_info *i)
 {
     struct stc_watch *w = ctx;
     int32_t rank = w->comms->part.rank_rep[i->rank], stage = rank / w->per_stage;
+    if (i->end == i->since) return; /* its rate changed as it began */
     if (i->stream == STC_STREAM_COMPUTE && rank == stage * w->per_stage) stretch_parts(w, stage, i);
 }
 
