@@ -273,6 +273,34 @@ STC_API enum stc_err stc_tune_judge_report(struct stc *sim, const char *csv_path
                                            enum stc_format format, struct stc_out *out,
                                            struct stc_diag *diag) STC_MUST_USE;
 
+/* ==== a grid of scenarios ==== */
+
+struct stc_sweep_options {
+    size_t size;              /* set by STC_SWEEP_OPTIONS_INIT */
+    const char *const *vary;  /* "cluster.nodes=16,32,64" */
+    int n_vary;
+    int tune, weak;           /* the best layout of each point; the batch grows with the GPUs */
+    int shard, n_shards;      /* every n-th point from the shard-th; 0 of 0: all */
+    int world;                /* share the points with all processes of the MPI job */
+    const volatile sig_atomic_t *stop; /* becomes non-zero: finish the points at hand; NULL */
+};
+/* clang-format off */
+#define STC_SWEEP_OPTIONS_INIT {sizeof(struct stc_sweep_options), NULL, 0, 0, 0, 0, 0, 0, NULL}
+/* clang-format on */
+
+enum stc_sweep_format { STC_SWEEP_TEXT, STC_SWEEP_CSV, STC_SWEEP_JSON, STC_SWEEP_PLOT };
+
+/* Fills the SQLite file with the points that it lacks. In an MPI job processes but
+ * the first get INTERRUPTED without a sentence: their points are in the file. */
+STC_API enum stc_err stc_sweep(struct stc *sim, const struct stc_sweep_options *o,
+                               const char *path, struct stc_diag *diag) STC_MUST_USE;
+STC_API enum stc_err stc_sweep_merge_files(struct stc *sim, const char *out,
+                                           const char *const *in, int n,
+                                           struct stc_diag *diag) STC_MUST_USE;
+STC_API enum stc_err stc_sweep_report(struct stc *sim, const char *path,
+                                      enum stc_sweep_format format, struct stc_out *out,
+                                      struct stc_diag *diag) STC_MUST_USE;
+
 /* ==== what there is ==== */
 
 /* what: "gpus", "nodes", "fabrics", "models", "stacks", "scenarios",

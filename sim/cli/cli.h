@@ -49,7 +49,7 @@ struct cli_args {
 
 extern const struct cli_cmd *const cli_cmds[]; /* ends with NULL */
 extern const struct cli_cmd cli_calibrate, cli_describe;
-extern const struct cli_cmd cli_tune;
+extern const struct cli_cmd cli_tune, cli_sweep;
 extern const struct cli_cmd cli_simulate, cli_validate, cli_diff, cli_explain,
     cli_headroom, cli_import, cli_list, cli_show, cli_help;
 

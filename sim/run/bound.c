@@ -67,6 +67,7 @@ static int room_for_chain(struct stc_bounder *b)
         c->begin = stc_b_grow(b, n, sizeof *c->begin);
         c->end = stc_b_grow(b, n, sizeof *c->end);
         c->late = stc_b_grow(b, n, 1);
+        c->hosted = stc_b_grow(b, n, sizeof *c->hosted);
     }
     return b->err == STC_OK;
 }
@@ -235,10 +236,11 @@ static void fast_pipeline(struct stc_bounder *b, stc_tick start)
         down = s == l->pp - 1 ? c->begin[s] + grads
                               : max_tick(c->begin[s] + grads, down + c->hop[s] + own);
         c->end[s] = max_tick(c->begin[s] + busy, down + (split ? c->v[s].w : 0));
+        c->hosted[s] = 0;
         if (hosted && c->late[s]) {
             stc_tick host = stc_s_to_tick(k->host_s_per_launch * (double)n *
                                           (double)c->launches[s]);
-            c->end[s] = max_tick(c->end[s], host);
+            c->hosted[s] = host;
         }
     }
 }
@@ -250,16 +252,22 @@ static int axis_n(const struct stc_bounder *b, uint16_t shape)
     return b->shape[shape].n_ranks;
 }
 
+/* One all-gather, or a broadcast of each rank's part, one after the other. */
+static stc_tick one_gather(struct stc_bounder *b, uint16_t shape, double bytes)
+{
+    int n = axis_n(b, shape);
+    if (bytes <= 0 || n < 2) return 0;
+    if (b->s->stack.zero1_broadcast && b->s->layout.shard == STC_SHARD_ZERO1)
+        return n * stc_b_coll(b, shape, STC_COLL_BROADCAST, bytes / n);
+    return stc_b_coll(b, shape, STC_COLL_ALL_GATHER, bytes);
+}
+
 static stc_tick gather_ticks(struct stc_bounder *b, int32_t e,
                              const struct stc_param_count *p)
 {
     double width = b->s->stack.param_gather_bytes;
-    stc_tick t = 0;
-    if (p->dense > 0 && axis_n(b, b->place.shard[e]) > 1)
-        t += stc_b_coll(b, b->place.shard[e], STC_COLL_ALL_GATHER, p->dense * width);
-    if (p->expert > 0 && axis_n(b, b->place.edp[e]) > 1)
-        t += stc_b_coll(b, b->place.edp[e], STC_COLL_ALL_GATHER, p->expert * width);
-    return t;
+    return one_gather(b, b->place.shard[e], p->dense * width) +
+           one_gather(b, b->place.edp[e], p->expert * width);
 }
 
 static stc_tick one_reduce(struct stc_bounder *b, uint16_t shape, enum stc_coll c,
@@ -357,12 +365,15 @@ static stc_tick reduced_at(struct stc_bounder *b, int32_t e)
     int32_t s = b->place.end[e];
     stc_tick end = b->chain.end[s], all;
     int early = l->shard >= STC_SHARD_ZERO2 || k->overlap_grad_reduce;
-    if (!early) return end + reduce_ticks(b, e, &b->chain.params[s]);
+    if (!early)
+        return max_tick(end, b->chain.hosted[s]) +
+               reduce_ticks(b, e, &b->chain.params[s]);
     stc_tick tail = reduce_tail(b, e, &all), last = end;
     if (stc_b_split(b)) /* weight gradients may fill what follows the last backward */
         last = end - (stc_tick)l->n_micro * b->chain.v[s].w;
     stc_tick t = max_tick(end, last + tail);
-    if (l->shard >= STC_SHARD_ZERO2 && k->reduce_every_micro)
+    int late = l->pp > 1 && k->pp_keeps_unsharded;
+    if (l->shard >= STC_SHARD_ZERO2 && k->reduce_every_micro && !late)
         t = max_tick(t, b->chain.begin[s] + b->chain.v[s].f + l->n_micro * all);
     return t;
 }
@@ -372,7 +383,8 @@ static stc_tick gathered_at(struct stc_bounder *b, int32_t e)
 {
     const struct stc_layout *l = &b->s->layout;
     int32_t s = b->place.end[e];
-    if (!fsdp(b) || !l->reshard_after_forward) return 0;
+    int kept = l->pp > 1 && b->s->stack.pp_keeps_unsharded;
+    if (!fsdp(b) || !l->reshard_after_forward || kept || n_blocks(b, s) == 0) return 0;
     return 2 * (stc_tick)l->n_micro * chunk_gathers(b, e, s) + block_at(b, s, 0)->b;
 }
 
@@ -422,7 +434,7 @@ void stc_b_finish(struct stc_bounder *b, struct stc_bound *out)
     stc_tick t = 0, ends = 0, update = 0;
     int32_t top = 0;
     for (int32_t s = 0; s < l->pp; s++) {
-        t = max_tick(t, c->end[s]);
+        t = max_tick(t, max_tick(c->end[s], c->hosted[s]));
         if (c->busy[s] > c->busy[top]) top = s;
     }
     for (int32_t e = 0; e < b->place.n_ends; e++) {

@@ -78,6 +78,7 @@ struct stc_chain {
     struct stc_param_count *params;
     const struct stc_units **units; /* [pp] */
     stc_tick *begin, *end;          /* [pp]: earliest first forward, last backward */
+    stc_tick *hosted;               /* [pp]: the host's launches alone; 0: beside */
     stc_tick busy_sum;              /* of all stages */
     uint8_t *late;
 };

@@ -96,7 +96,7 @@ void stc_tune_say_axis(const struct stc_tune_space *sp, int x, int32_t v,
                        struct stc_scenario *s)
 {
     if (x == STC_TA_GPUS) {
-        if (sp->axis[x].n > 1) { /* as many nodes as it takes */
+        if (sp->axis[x].n > 1 || v != sp->own_gpus) { /* as many nodes as it takes */
             s->said.c_gpus = v;
             s->said.c_nodes = STC_AUTO;
         } else if (s->said.c_nodes == STC_AUTO) {
@@ -188,7 +188,7 @@ static void free_values(const struct basis *b, int x, struct stc_tune_axis_value
 {
     static const int32_t no_yes[] = {1, 2}, three[] = {1, 2, 3}, sched[] = {0, 1, 4, 5};
     const struct stc_scenario *s = &b->r;
-    int32_t layers = stc_model_total_layers(&s->model), experts = s->model.n_experts;
+    int32_t layers = stc_model_pipeline_layers(&s->model), experts = s->model.n_experts;
     switch ((enum stc_tune_axis)x) {
     case STC_TA_GPUS: add(a, s->n_gpus); break;
     case STC_TA_TP:
@@ -259,7 +259,7 @@ static int32_t own_value(const struct basis *b, int x)
 static void auto_values(const struct basis *b, int x, struct stc_tune_axis_values *a)
 {
     const struct stc_scenario *s = &b->r;
-    int32_t layers = stc_model_total_layers(&s->model);
+    int32_t layers = stc_model_pipeline_layers(&s->model);
     switch ((enum stc_tune_axis)x) {
     case STC_TA_TP:
         for (int32_t i = 0; i < b->gpus->n; i++)
@@ -495,6 +495,7 @@ enum stc_err stc_tune_space_make(struct stc_arena *a, const struct stc_scenario 
     if (!b) return stc_fail(diag, STC_ERR_NOMEM, "tune: out of memory");
     enum stc_err err = find_basis(s, b, diag);
     b->gpus = &out->axis[STC_TA_GPUS];
+    out->own_gpus = b->r.n_gpus;
     for (int x = 0; err == STC_OK && x < STC_TA_COUNT; x++)
         err = axis_values(b, x, &out->axis[x], diag);
     if (err == STC_OK) err = money(out, &b->r, diag);
@@ -573,7 +574,8 @@ void stc_tune_keys(const struct stc_tune_space *sp, const int32_t digit[STC_TA_C
         int32_t v = sp->axis[x].v[digit[x]];
         int usual = sp->axis[x].n < 2 &&
                     (v == STC_AUTO || (axis_rows[x].kind == WORD && v == 0) ||
-                     x == STC_TA_GPUS || x == STC_TA_SHARD_GROUP ||
+                     (x == STC_TA_GPUS && v == sp->own_gpus) ||
+                     x == STC_TA_SHARD_GROUP ||
                      (x == STC_TA_SPLIT && v == pair_of(0, 0)));
         if (usual || n >= size) continue;
         if (x == STC_TA_SPLIT)

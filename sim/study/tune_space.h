@@ -49,6 +49,7 @@ struct stc_tune_space {
     const struct stc_scenario *s; /* as said */
     struct stc_tune_axis_values axis[STC_TA_COUNT];
     uint64_t n_nodes, n_inner, n_layouts;
+    int32_t own_gpus; /* what the scenario has by itself */
     /* resolved, by (GPUs, precision, tp overlap); NULL: not one layout resolves */
     struct stc_scenario *variant;
     uint8_t *variant_ok;

@@ -300,15 +300,18 @@ static void shard(struct stc_tune_walker *w)
     }
 }
 
-/* Largest chunk of layers, -1 when they cannot be cut so. */
+/* Largest chunk of layers, -1 when they cannot be cut so; as the scenario's own
+ * check: only an end that was asked to may be empty. */
 static int32_t largest_chunk(const struct stc_tune_walker *w)
 {
     const struct stc_layout *l = &w->cur.layout;
-    int32_t total = stc_model_total_layers(&w->cur.model), most = 0;
-    if (l->vp > 1 && l->pp * l->vp > total) return -1;
-    for (int32_t v = 0; v < l->pp * l->vp; v++) {
+    int32_t total = stc_model_pipeline_layers(&w->cur.model), most = 0,
+            last = l->pp * l->vp - 1;
+    for (int32_t v = 0; v <= last; v++) {
         int32_t n = stc_layout_layers(l, total, v);
-        if (n < 0 || (n == 0 && l->vp > 1)) return -1;
+        int end = (v == 0 && l->first_stage_extra < 0) ||
+                  (v == last && l->last_stage_extra < 0);
+        if (n < 0 || (n == 0 && !end)) return -1;
         most = n > most ? n : most;
     }
     return most;
