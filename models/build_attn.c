@@ -1,6 +1,8 @@
 /* Attention of one layer: projections, rotary, scores, out projection. */
 #include "models/build_int.h"
 
+#include <math.h>
+
 /* Sizes of one rank's share. */
 struct attn {
     double q_len, kv_len;     /* a sample's, on this rank */
@@ -10,7 +12,26 @@ struct attn {
     int causal, window;
     double seen;   /* mean keys a query sees */
     double own_kv; /* keys this rank keeps: a ring's visitors are not */
+    double docs;   /* attention's own batch: pieces that do not see each other */
 };
+
+/* Packed documents: attention stays inside each. A token's document is longer than
+ * the mean document, E[len^2] / E[len] = mean (1 + cv^2), so that many keys a query
+ * meets; a rank's queries fall into as many pieces. */
+static void cut_documents(const struct stc_build *b, struct attn *a)
+{
+    const struct stc_train *t = b->train;
+    a->docs = 1;
+    if (t->doc_len <= 0) return;
+    double len = t->doc_len * (1 + t->doc_len_cv * t->doc_len_cv);
+    if (len >= a->kv_len) return;
+    if (len < 1) len = 1;
+    if (len < a->q_len) {
+        a->docs = a->q_len / len;
+        a->q_len = len;
+    }
+    a->kv_len = len;
+}
 
 static struct attn sizes(const struct stc_nodes *s, int cross)
 {
@@ -34,6 +55,11 @@ static struct attn sizes(const struct stc_nodes *s, int cross)
     a.own_kv = b->layout->cp_kind == STC_CP_RING ? a.kv_len / cp : a.kv_len;
     a.causal = !cross && stc_model_causal(m, s->layer);
     a.window = cross ? 0 : stc_model_layer_window(m, s->layer);
+    if (!cross && stc_build_flash(b)) {
+        cut_documents(b, &a);
+    } else {
+        a.docs = 1; /* unfused scores are whole, masked or not */
+    }
     a.seen = a.causal ? a.kv_len / 2 : a.kv_len;
     if (a.window > 0 && a.window < a.seen) {
         a.seen = a.window;
@@ -78,14 +104,15 @@ static void unfused_core(struct stc_nodes *s, const struct attn *a)
 
 static void fused_core(struct stc_nodes *s, const struct attn *a)
 {
-    double mb = s->b->layout->micro_batch, e = s->elem;
+    double mb = s->b->layout->micro_batch * a->docs, e = s->elem;
     struct stc_bnode *n = stc_node_batched(s, STC_OP_ATTN, 1, 1, 1, 1);
     double q = mb * a->q_len * a->heads * a->qk * e,
            o = mb * a->q_len * a->heads * a->v * e;
     double kv = mb * a->kv_len * a->kv_heads * (a->qk + a->v) * e;
+    double batch = ceil(mb - 1e-9); /* whole pieces; the queries stay as many */
     n->op.kind = STC_OP_ATTENTION;
-    n->op.shape.attn = (struct stc_shape_attn){.batch = (int32_t)mb,
-                                               .q_len = (int32_t)a->q_len,
+    n->op.shape.attn = (struct stc_shape_attn){.batch = (int32_t)batch,
+                                               .q_len = (int32_t)(a->q_len * mb / batch),
                                                .kv_len = (int32_t)a->kv_len,
                                                .heads = (int32_t)a->heads,
                                                .kv_heads = (int32_t)a->kv_heads,
@@ -97,7 +124,9 @@ static void fused_core(struct stc_nodes *s, const struct attn *a)
     n->op.read_bytes = q + kv;
     n->op.write_bytes = o;
     /* Q, K, V and the log-sum-exp; the output is the out projection's input, kept there */
-    n->op.keep_bytes = q + kv * a->own_kv / a->kv_len + mb * a->q_len * a->heads * 4.0;
+    n->op.keep_bytes = q +
+                       s->b->layout->micro_batch * a->own_kv * a->kv_heads * (a->qk + a->v) * e +
+                       mb * a->q_len * a->heads * 4.0;
     stc_node_bwd(n, STC_MEMOP_COPY, 2 * (q + kv) + 2 * o, q + kv, 3);
 }
 
@@ -115,7 +144,7 @@ static void core(struct stc_nodes *s, int cross)
     } else if (l->cp > 1) {
         /* each rank's keys and values visit the cp-1 others, beside the
          * attention of the part at hand; backward also sends their gradients */
-        double bytes = (l->cp - 1) * mb * a.q_len * a.kv_heads * (a.qk + a.v) * e;
+        double bytes = (l->cp - 1) * mb * a.own_kv * a.kv_heads * (a.qk + a.v) * e;
         struct stc_bnode *n =
             stc_node_coll(s, STC_OP_CP_KV_EXCHANGE, STC_COMM_SEND_RECV, STC_AXIS_CP,
                           bytes, STC_COMM_SEND_RECV, 2 * bytes);

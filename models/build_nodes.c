@@ -1,6 +1,9 @@
 #include "models/build_int.h"
 
+#include "sim/base/rng.h"
+
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 double stc_build_elem_bytes(const struct stc_build *b)
@@ -62,17 +65,55 @@ int32_t stc_build_seq(const struct stc_build *b, int32_t layer)
     return dec && dec_len > 0 ? dec_len : b->train->seq_len;
 }
 
+/* Popularity of expert i of n falls as (i+1)^-alpha; experts are dealt to the ranks
+ * by chance. The busiest rank's load over the mean, as the mean of a few deals;
+ * seeded, so that a scenario has one answer. */
+static double sampled_imbalance(int32_t n, int32_t ep, double alpha)
+{
+    enum { DEALS = 16, MOST = 1024 };
+    double weight[MOST], sum = 0, worst = 0;
+    struct stc_rng rng;
+    if (n > MOST || n < 1 || ep < 1) return 1;
+    stc_rng_seed(&rng, 1, "expert popularity");
+    for (int32_t i = 0; i < n; i++) {
+        weight[i] = pow(i + 1, -alpha);
+        sum += weight[i];
+    }
+    for (int d = 0; d < DEALS; d++) {
+        double most = 0;
+        for (int32_t i = n - 1; i > 0; i--) { /* Fisher-Yates */
+            int32_t k = (int32_t)stc_rng_below(&rng, (uint64_t)i + 1);
+            double w = weight[i];
+            weight[i] = weight[k];
+            weight[k] = w;
+        }
+        for (int32_t r = 0; r < ep; r++) {
+            double load = 0;
+            for (int32_t i = r * (n / ep); i < (r + 1) * (n / ep); i++)
+                load += weight[i];
+            most = load > most ? load : most;
+        }
+        worst += most * ep / sum / DEALS;
+    }
+    return worst > 1 ? worst : 1;
+}
+
+/* A capacity factor cuts off what is above it. */
+static double capped(double imbalance, double cap)
+{
+    if (cap <= 0 || cap >= imbalance) return imbalance;
+    return cap > 1 ? cap : 1;
+}
+
 double stc_build_imbalance(const struct stc_build *b)
 {
-    if (b->train->moe_imbalance >= 1) {
-        return b->train->moe_imbalance;
-    }
-    if (b->train->routing_balanced || b->layout->ep <= 1) {
-        return 1.0;
-    }
-    /* learned routing with an auxiliary loss; a capacity factor caps the busiest */
-    double cap = b->train->moe_capacity_factor;
-    return cap > 0 && cap < 1.3 ? (cap > 1 ? cap : 1.0) : 1.3;
+    const struct stc_train *t = b->train;
+    if (t->moe_imbalance >= 1) return t->moe_imbalance;
+    if (t->routing_balanced || b->layout->ep <= 1) return 1.0;
+    double learned = 1.3; /* learned routing with an auxiliary loss */
+    if (t->moe_alpha > 0)
+        learned = sampled_imbalance(b->model->n_experts, b->layout->ep, t->moe_alpha);
+    return capped(learned, t->moe_capacity_factor);
 }
 
 void stc_nodes_init(struct stc_nodes *s, const struct stc_build *b, int32_t layer)

@@ -1,5 +1,6 @@
 /* Parameters of a rank, kinds of layers, and the optimizer's list. */
 #include "models/build_int.h"
+#include "models/host.h"
 
 #include <math.h>
 
@@ -191,17 +192,14 @@ enum stc_err stc_build_optimizer(struct stc_arena *a, const struct stc_build *b,
     if (!out->ops) {
         return stc_fail(diag, STC_ERR_NOMEM, "optimizer list: no memory");
     }
-    if (t->lora_rank > 0 &&
-        t->frozen) { /* adapters only: two thin matrices a product */
-        double share = 2.0 * t->lora_rank / b->model->hidden * 2;
-        n_params *= share < 1 ? share : 1;
-        n_owned *= share < 1 ? share : 1;
-    }
+    double share = stc_build_trained_share(b);
+    n_params *= share;
+    n_owned *= share * (1 - stc_host_share(t)); /* the rest is updated on the host */
     if (t->fp16_loss_scaling) {
         out->ops[out->n++] = mem_op(STC_OP_GRAD_UNSCALE, STC_MEMOP_ELEMENTWISE,
                                     n_owned * g, n_owned * g, chunks);
     }
-    double updated = n_owned > 0 ? n_owned : n_params;
+    double updated = n_owned > 0 || stc_host_share(t) > 0 ? n_owned : n_params;
     out->ops[out->n++] =
         mem_op(STC_OP_GRAD_NORM, STC_MEMOP_REDUCE, updated * g, 0, chunks + 2);
     double state = 4.0 * optimizers[t->optimizer].states, master = 4.0,

@@ -1,6 +1,7 @@
 #include "models/memory.h"
 
 #include "models/build_int.h"
+#include "models/host.h"
 
 #include <string.h>
 
@@ -100,21 +101,18 @@ static void add_states(const struct stc_build *b, double n, double ranks,
 {
     struct widths w = state_widths(b);
     int shard = b->layout->shard;
-    double optim = w.main + w.state, trained = n;
+    double optim = w.main + w.state, trained = n * stc_build_trained_share(b);
     double cut_optim = shard >= STC_SHARD_ZERO1 ? ranks : 1,
            cut_grad = shard >= STC_SHARD_ZERO2 ? ranks : 1;
     double cut_param = shard >= STC_SHARD_ZERO3 ? ranks : 1;
-    if (b->train->lora_rank > 0 && b->train->frozen) {
-        double share = 4.0 * b->train->lora_rank / b->model->hidden;
-        trained = n * (share < 1 ? share : 1);
-    }
+    double here = 1 - stc_host_share(b->train); /* models/host.h has the rest */
     out->bytes[STC_MEM_PARAM] +=
         n * w.param / cut_param + (trained < n ? trained * w.param / cut_param : 0);
-    out->bytes[STC_MEM_GRAD] += trained * (w.grad / cut_grad + w.fp32_grad / cut_grad);
-    if (b->train->offload == 0) {
-        out->bytes[STC_MEM_OPTIM] += trained * optim / cut_optim;
-    }
-    if (b->train->offload == 2) {
+    /* cut gradients leave with their states, whole ones are still added to here */
+    out->bytes[STC_MEM_GRAD] += trained * (w.grad + w.fp32_grad) / cut_grad *
+                                (shard >= STC_SHARD_ZERO2 ? here : 1);
+    out->bytes[STC_MEM_OPTIM] += trained * optim / cut_optim * here;
+    if (stc_host_params_away(b)) {
         out->bytes[STC_MEM_PARAM] -= n * w.param / cut_param;
     }
 }
@@ -183,6 +181,7 @@ static double step_bytes(const struct stc_build *b, struct stc_param_count n)
     owned += n.expert / (cut ? stc_layout_axis_size(l, STC_AXIS_EDP) : 1);
     int fp32_kept =
         b->stack->fp32_grads_by_dtype && b->train->precision != STC_DTYPE_FP16;
+    owned *= 1 - stc_host_share(b->train);
     return stc_build_elem_bytes(b) > 2 || fp32_kept ? 0 : owned * b->stack->step_bytes;
 }
 
@@ -337,9 +336,10 @@ static double conv_act(const struct stc_build *b)
     return elements * b->layout->micro_batch * stc_build_elem_bytes(b);
 }
 
-/* Activations of a chunk, one micro-batch; the fullest recomputed layer apart. */
+/* Activations of a chunk, one micro-batch; the fullest recomputed layer apart, and
+ * what of the layers kept on the host is on its way. */
 static double chunk_act(const struct stc_build *b, int32_t stage, int32_t chunk,
-                        double *recomputed_peak)
+                        double *recomputed_peak, double *window)
 {
     const struct stc_layout *l = b->layout;
     int32_t total = b->model->n_layers + b->model->dec_layers,
@@ -348,12 +348,15 @@ static double chunk_act(const struct stc_build *b, int32_t stage, int32_t chunk,
             first = stc_layout_first_layer(l, total, v);
     double bytes = 0;
     for (int32_t i = 0; i < n; i++) {
-        double act = stc_mem_layer_act(b, first + i);
+        double act = stc_mem_layer_act(b, first + i), keep = act;
         if (stc_build_layer_recomputed(b, i, n)) {
-            bytes += stc_build_boundary_bytes(b);
+            keep = stc_build_boundary_bytes(b);
             *recomputed_peak = act > *recomputed_peak ? act : *recomputed_peak;
+        }
+        if (stc_host_layer_away(b, i, n)) { /* all but what is on its way */
+            *window = keep * STC_HOST_WINDOW > *window ? keep * STC_HOST_WINDOW : *window;
         } else {
-            bytes += act;
+            bytes += keep;
         }
     }
     return bytes;
@@ -429,11 +432,11 @@ static void add_activations(const struct stc_build *b, int32_t stage,
                             struct stc_mem_est *out)
 {
     const struct stc_layout *l = b->layout;
-    double recomputed = 0, sum = 0;
+    double recomputed = 0, sum = 0, window = 0;
     for (int32_t c = 0; c < l->vp; c++) {
-        sum += chunk_act(b, stage, c, &recomputed);
+        sum += chunk_act(b, stage, c, &recomputed, &window);
     }
-    double alive = sum / l->vp * stc_mem_in_flight(l, stage);
+    double alive = sum / l->vp * stc_mem_in_flight(l, stage) + window;
     double work = recomputed + backward_temporaries(b);
     if (l->pp > 1 && b->stack->pp_keeps_outputs) {
         alive += stc_build_boundary_bytes(b) * stc_mem_in_flight(l, stage);

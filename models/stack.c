@@ -78,6 +78,8 @@ static const struct stc_bind_row rows[] = {
     I(fp8_weight_cache, "8-bit copies of the weights are kept"),
     I(logits_bytes, "bytes a logit at the peak, 16-bit training"),
     I(launch_blocking, "CUDA_LAUNCH_BLOCKING=1: launches are serial with kernels"),
+    I(offload_blocking, "copies of offloaded states are in compute's way"),
+    I(offloads_activations, "layers' activations can wait on the host"),
     R(host_s_per_launch, SECONDS, "CPU time to enqueue a kernel (fitted)"),
     R(host_s_per_step, SECONDS, "CPU time a step beside kernels (fitted)"),
     I(default_cuda_graphs, "CUDA graphs"),

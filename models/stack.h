@@ -102,6 +102,8 @@ struct stc_stack {
     int32_t fp8_weight_cache; /* fp8 copies of the weights are kept */
 
     /* host */
+    int32_t offload_blocking; /* copies of offloaded states: in compute's way (1) or on streams of their own */
+    int32_t offloads_activations; /* the framework can keep layers' activations on the host */
     int32_t launch_blocking;      /* CUDA_LAUNCH_BLOCKING=1: the host waits for each kernel, so its time adds to the GPU's */
     double host_s_per_launch; /* fitted: CPU seconds to enqueue one kernel */
     double host_s_per_step;   /* fitted: data, logging, optimizer bookkeeping */

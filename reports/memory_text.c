@@ -50,7 +50,11 @@ void stc_report_verdict(const struct stc_scenario *s, const struct stc_result *r
                         m->bytes[order[i]] / GIB);
         n++;
     }
-    if (!r->fits)
+    if (!r->host_fits)
+        stc_text_printf(out, "; a node needs %s of its own memory, of %s",
+                        stc_fmt_gib(&f, stc_host_sum(&r->host)),
+                        stc_fmt_gib(&g, r->host_capacity_bytes));
+    if (r->mem_missing_bytes > 0)
         stc_text_printf(out, "; %s missing", stc_fmt_gib(&f, r->mem_missing_bytes));
 }
 
@@ -136,11 +140,40 @@ static void stages(const struct stc_result *r, struct stc_text *out)
     }
 }
 
+/* Of the fullest node, where more than the processes themselves is there. */
+static void host(const struct stc_scenario *s, const struct stc_result *r,
+                 struct stc_text *out)
+{
+    struct stc_fmt f, g;
+    const struct stc_train *t = &s->train;
+    if (t->offload == 0 && t->offload_activations == 0 && t->data_s_per_sample <= 0 &&
+        r->host_fits)
+        return;
+    stc_text_printf(out, "memory of a node's host %s",
+                    stc_fmt_gib(&f, stc_host_sum(&r->host)));
+    if (r->host_capacity_bytes > 0)
+        stc_text_printf(out, " of %s", stc_fmt_gib(&g, r->host_capacity_bytes));
+    if (r->host.nvme_bytes > 0)
+        stc_text_printf(out, ", of its disks %s", stc_fmt_gib(&f, r->host.nvme_bytes));
+    stc_text_put(out, ":\n");
+    int column = 0;
+    for (int k = 0; k < STC_HOST_COUNT; k++) {
+        if (r->host.bytes[k] <= 0) continue;
+        stc_text_printf(out, "%s%-21s%10s", column ? "  " : "",
+                        stc_host_name((enum stc_host_kind)k),
+                        stc_fmt_gib(&f, r->host.bytes[k]));
+        if (++column == 3) {
+            stc_text_put(out, "\n");
+            column = 0;
+        }
+    }
+    if (column) stc_text_put(out, "\n");
+}
+
 void stc_report_memory(const struct stc_scenario *s, const struct stc_result *r,
                        struct stc_text *out)
 {
     struct stc_fmt f, g;
-    (void)s;
     if (r->n_stages <= 0) return;
     stc_fmt_section(out, "Memory of one GPU at its peak");
     stages(r, out);
@@ -149,4 +182,5 @@ void stc_report_memory(const struct stc_scenario *s, const struct stc_result *r,
     stc_text_printf(out, "allocated by the framework %s; in the simulated run %s\n",
                     stc_fmt_gib(&f, r->peak_bytes[STC_MEMREP_ALLOCATED]),
                     stc_fmt_gib(&g, r->stages[r->peak_stage].tracked_peak_bytes));
+    host(s, r, out);
 }

@@ -166,6 +166,16 @@ static void put_rates(json_t *doc, const struct stc_result *r)
     stc_json_put(doc, "hfu", stc_json_num(r->hfu));
 }
 
+/* Of the fullest node. */
+static json_t *host_kinds(const struct stc_host_est *h)
+{
+    json_t *j = json_object();
+    for (int k = 0; k < STC_HOST_COUNT; k++)
+        stc_json_put(j, stc_host_name((enum stc_host_kind)k), stc_json_num(h->bytes[k]));
+    if (h->nvme_bytes > 0) stc_json_put(j, "nvme", stc_json_num(h->nvme_bytes));
+    return j;
+}
+
 static json_t *verdict(const struct stc_scenario *s, const struct stc_result *r)
 {
     static const char *const kinds[] = {"allocated", "allocated-last-stage",
@@ -179,6 +189,9 @@ static json_t *verdict(const struct stc_scenario *s, const struct stc_result *r)
     stc_json_put(j, "missing_bytes", stc_json_num(r->mem_missing_bytes));
     stc_json_put(j, "peak_stage", json_integer(r->peak_stage));
     stc_json_put(j, "peak_bytes", peaks);
+    stc_json_put(j, "host_bytes", stc_json_num(stc_host_sum(&r->host)));
+    stc_json_put(j, "host_capacity_bytes", stc_json_num(r->host_capacity_bytes));
+    stc_json_put(j, "host", host_kinds(&r->host));
     stc_text_init(&t, 0);
     stc_report_verdict(s, r, &t);
     stc_json_put(j, "verdict", text_of(stc_text_err(&t), &t));

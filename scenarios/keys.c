@@ -29,6 +29,7 @@ static const char *const names_optimizer[] = {"auto",      "adam", "lamb",
 static const char *const names_comm_overlap[] = {"auto", "none", "dp", "dp+tp", NULL};
 static const char *const names_offload[] = {"auto", "none", "optimizer",
                                             "optimizer+parameters", NULL};
+static const char *const names_offload_to[] = {"auto", "cpu", "nvme", NULL};
 static const char *const names_overlap[] = {"auto", "none", "next", "prev", NULL};
 static const char *const names_record[] = {"auto", "totals", "stages", "all", NULL};
 static const char *const names_mem_kind[] = {

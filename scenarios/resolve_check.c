@@ -81,6 +81,21 @@ static enum stc_err check_stages(const struct stc_scenario *s, struct stc_diag *
     return STC_OK;
 }
 
+static enum stc_err check_offload(const struct stc_scenario *s, struct stc_diag *diag)
+{
+    const struct stc_train *t = &s->train;
+    if (t->offload == 2 && s->layout.shard < STC_SHARD_ZERO3)
+        return stc_scenario_fail(s, STC_KEY_offload, diag, STC_ERR_INFEASIBLE,
+                                 "parameters visit the GPU unit by unit only where they are "
+                                 "sharded; layout.shard zero3 or hsdp, or offload: optimizer, "
+                                 "would be right");
+    if (t->offload > 0 && t->offload_nvme && s->cluster.node.nvme_read_Bps <= 0)
+        return stc_scenario_fail(s, STC_KEY_offload_to, diag, STC_ERR_INFEASIBLE,
+                                 "%s has no local disks; offload_to: cpu would be right",
+                                 s->node_name);
+    return STC_OK;
+}
+
 enum stc_err stc_resolve_check(const struct stc_scenario *s, struct stc_diag *diag)
 {
     const struct stc_model *m = &s->model;
@@ -92,6 +107,7 @@ enum stc_err stc_resolve_check(const struct stc_scenario *s, struct stc_diag *di
             s, STC_KEY_m_topk, diag, STC_ERR_INFEASIBLE,
             "%d of %d experts cannot be chosen; at most %d would be right",
             (int)m->topk, (int)m->n_experts, (int)m->n_experts);
-    enum stc_err err = check_widths(s, diag);
+    enum stc_err err = check_offload(s, diag);
+    if (err == STC_OK) err = check_widths(s, diag);
     return err == STC_OK ? check_stages(s, diag) : err;
 }

@@ -50,6 +50,8 @@ enum stc_err stc_resolve_train(struct stc_scenario *s, struct stc_diag *diag)
     t->dropout = s->stack.default_dropout;
     t->cuda_graphs = s->stack.default_cuda_graphs;
     t->seq_len = own_seq_len(&s->model);
+    t->offload_frac = 1;
+    t->data_workers = t->data_prefetch = 2; /* Megatron-LM's and PyTorch's defaults */
     stc_resolve_put(s, "train");
     widen(s);
     if (s->said.loss_scaling == 0)

@@ -46,7 +46,11 @@ static void wait_parts(const struct stc_watch *w, int32_t stage, const struct st
     stc_tick *parts = w->parts[stage];
     if (to <= from) return;
     switch (i->cause_stream) {
-    case STC_STREAM_HOST: parts[STC_PART_HOST] += to - from; return;
+    case STC_STREAM_HOST:
+    case STC_STREAM_LOADER: parts[STC_PART_HOST] += to - from; return;
+    case STC_STREAM_D2H:
+    case STC_STREAM_H2D:
+    case STC_STREAM_CPU: parts[STC_PART_OFFLOAD] += to - from; return;
     case STC_STREAM_GATHER:
     case STC_STREAM_REDUCE: {
         stc_tick a = i->cause_arrive > from ? i->cause_arrive : from, b = i->cause_start < to ? i->cause_start : to;

@@ -125,6 +125,39 @@ static void memory(struct stc_run *r)
     o->mem_missing_bytes = o->fits ? 0 : worst - room;
 }
 
+/* ---- the machines' own memory ---- */
+
+static void add_host(struct stc_host_est *to, const struct stc_host_est *x)
+{
+    for (int k = 0; k < STC_HOST_COUNT; k++) to->bytes[k] += x->bytes[k];
+    to->nvme_bytes += x->nvme_bytes;
+}
+
+/* Each replica's data are loaded by its first rank. */
+static enum stc_err host_memory(struct stc_run *r)
+{
+    struct stc_result *o = r->out;
+    const struct stc_layout *l = &r->s->layout;
+    const struct stc_build b = {&r->s->model, l, &r->s->train, &r->s->stack};
+    int32_t n_ranks = r->place.n_ranks, per_node = r->s->cluster.node.n_gpus, per_stage = n_ranks / o->n_stages;
+    struct stc_host_est *of = STC_NEW_N(r->a, struct stc_host_est, (size_t)o->n_stages * 2);
+    if (!of) return STC_ERR_NOMEM;
+    for (int32_t i = 0; i < o->n_stages; i++)
+        for (int loads = 0; loads < 2; loads++) stc_host_estimate(&b, i, loads, &of[2 * i + loads]);
+    for (int32_t first = 0; first < n_ranks; first += per_node) {
+        struct stc_host_est node = {{0}, 0};
+        for (int32_t rank = first; rank < first + per_node && rank < n_ranks; rank++) {
+            int32_t stage = rank / per_stage;
+            add_host(&node, &of[2 * stage + (stage == 0 && rank % (l->tp * l->cp) == 0)]);
+        }
+        if (stc_host_sum(&node) > stc_host_sum(&o->host)) o->host = node;
+    }
+    o->host_capacity_bytes = r->s->cluster.node.ram_bytes;
+    o->host_fits = o->host_capacity_bytes <= 0 || stc_host_sum(&o->host) <= o->host_capacity_bytes;
+    o->fits = o->fits && o->host_fits;
+    return STC_OK;
+}
+
 /* ---- uncertainty, tiers ---- */
 
 static double part_s(const struct stc_stage_result *s, enum stc_part p) { return stc_tick_to_s(s->part_ticks[p]); }
@@ -172,6 +205,9 @@ static void uncertainty(struct stc_run *r)
     double host = part_s(s, STC_PART_HOST);
     fs[STC_FAMILY_HOST] += host;
     fv[STC_FAMILY_HOST] += 0.3 * host;
+    double copies = part_s(s, STC_PART_OFFLOAD);
+    fs[STC_FAMILY_COPY] += copies;
+    fv[STC_FAMILY_COPY] += 0.3 * copies; /* links and processors of one kind of host differ as much */
     for (int f = 0; f < STC_FAMILY_COUNT; f++) {
         total += fs[f];
         var += fv[f] * fv[f];
@@ -304,6 +340,8 @@ enum stc_err stc_derive(struct stc_run *r, struct stc_diag *diag)
     enum stc_err e = stages(r, diag);
     if (e != STC_OK) return e;
     memory(r);
+    e = host_memory(r);
+    if (e != STC_OK) return e;
     uncertainty(r);
     e = comms_and_links(r);
     counts(r);

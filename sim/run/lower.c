@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "models/host.h"
 #include "sim/run/lower_int.h"
 
 static const uint8_t slot_axis[STC_SLOT_COUNT] = {
@@ -24,7 +25,8 @@ enum stc_slot stc_axis_slot(enum stc_axis a)
 const char *stc_stream_name(enum stc_stream s)
 {
     static const char *const names[] = {"compute",      "host",         "gather parameters", "reduce gradients",
-                                        "send forward", "recv forward", "send backward",     "recv backward"};
+                                        "send forward", "recv forward", "send backward",     "recv backward",
+                                        "copy to host", "copy to GPU",  "host optimizer",    "data loader"};
     return names[s];
 }
 
@@ -34,6 +36,7 @@ struct unit_cache { /* of the stages whose groups look alike */
     struct stc_unit *unit; /* [kinds * 2]: by layer kind and whether recomputed */
     uint8_t *have;
     size_t n;
+    int32_t *kind;         /* [layers]: -1: not asked yet */
     struct stc_group_shape shape[STC_AXIS_COUNT]; /* theirs */
 };
 
@@ -51,13 +54,26 @@ static void build_unit(struct stc_low *w, enum stc_block block, int32_t layer, i
 
 static void layer_unit(struct stc_low *w, struct unit_cache *cache, int32_t layer, int recomputed, struct stc_unit *u)
 {
-    int32_t slot = stc_build_layer_kind(&w->b, layer) * 2 + recomputed;
+    int32_t *kind = &cache->kind[layer];
+    if (*kind < 0) *kind = stc_build_layer_kind(&w->b, layer);
+    int32_t slot = *kind * 2 + recomputed;
     if (!cache->have[slot]) {
         build_unit(w, STC_BLOCK_LAYER, layer, recomputed, &cache->unit[slot]);
         cache->have[slot] = 1;
     }
     *u = cache->unit[slot];
     u->layer = layer;
+}
+
+/* The i-th of a chunk's n layers; what waits on the host does not wait here. */
+static void add_layer(struct stc_low *w, struct unit_cache *cache, struct stc_chunk *c, int32_t layer, int32_t i, int32_t n)
+{
+    struct stc_unit *u = &c->units[c->n++];
+    layer_unit(w, cache, layer, stc_build_layer_recomputed(&w->b, i, n), u);
+    if (!stc_host_layer_away(&w->b, i, n)) return;
+    u->away_bytes = u->keep_bytes;
+    u->keep_bytes = 0;
+    c->away = 1;
 }
 
 static void build_chunk(struct stc_low *w, struct unit_cache *cache, int32_t chunk)
@@ -78,7 +94,7 @@ static void build_chunk(struct stc_low *w, struct unit_cache *cache, int32_t chu
     }
     if (c->first) build_unit(w, STC_BLOCK_EMBED, 0, 0, &c->units[c->n++]);
     for (int32_t i = 0; i < n && w->err == STC_OK; i++)
-        layer_unit(w, cache, first + i, stc_build_layer_recomputed(&w->b, i, n), &c->units[c->n++]);
+        add_layer(w, cache, c, first + i, i, n);
     for (int32_t i = 0; i < mtp && w->err == STC_OK; i++) build_unit(w, STC_BLOCK_MTP, i, 0, &c->units[c->n++]);
     if (c->last && w->err == STC_OK) build_unit(w, STC_BLOCK_HEAD, 0, 0, &c->units[c->n++]);
     w->t->n_layers += n;
@@ -93,9 +109,12 @@ static void build_units(struct stc_low *w, struct unit_cache *cache)
         cache->n = (size_t)stc_build_n_layer_kinds(&w->b) * 2;
         cache->unit = STC_NEW_N(w->o->a, struct stc_unit, cache->n);
         cache->have = STC_NEW_N(w->o->a, uint8_t, cache->n);
+        int32_t n_layers = stc_model_total_layers(w->b.model);
+        cache->kind = STC_NEW_N(w->o->a, int32_t, (size_t)n_layers + 1);
+        for (int32_t i = 0; cache->kind && i < n_layers; i++) cache->kind[i] = -1;
     }
     w->chunks = STC_NEW_N(w->o->a, struct stc_chunk, (size_t)l->vp);
-    if (!cache->unit || !cache->have || !w->chunks) {
+    if (!cache->unit || !cache->have || !cache->kind || !w->chunks) {
         w->err = STC_ERR_NOMEM;
         return;
     }
@@ -232,7 +251,9 @@ static int chunk_memory(struct stc_low *w)
                 w->t->head_chunk = c;
                 w->t->head_keep_bytes = x->keep_bytes;
             }
-            double extra = x->fwd.keep_bytes - x->keep_bytes; /* what recompute brings back */
+            double gone = x->away_bytes * STC_HOST_WINDOW;
+            if (gone > w->t->away_bytes) w->t->away_bytes = gone;
+            double extra = x->fwd.keep_bytes - x->keep_bytes - x->away_bytes; /* what recompute brings back */
             if (extra > w->t->chunk_work_bytes[c]) w->t->chunk_work_bytes[c] = extra;
         }
     }
@@ -295,7 +316,7 @@ enum stc_err stc_lower(struct stc_arena *a, const struct stc_scenario *s, const 
     out->explicit_ops = !s->sim.fold_layers || out->explicit_joins;
     out->stages = STC_NEW_N(a, struct stc_stage_tmpl, (size_t)s->layout.pp);
     if (!out->stages) return stc_fail(diag, STC_ERR_NOMEM, "out of memory while lowering");
-    struct unit_cache cache = {NULL, NULL, 0, {{0}}};
+    struct unit_cache cache = {NULL, NULL, 0, NULL, {{0}}};
     for (int32_t i = 0; i < s->layout.pp; i++) {
         enum stc_err e = lower_stage(out, i, &cache, diag);
         if (e == STC_ERR_NOMEM) return stc_fail(diag, e, "out of memory while lowering stage %d", i);

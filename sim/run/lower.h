@@ -17,7 +17,8 @@
  * longer arrive together.
  *
  * STREAMS. Compute; host (only where it can be late); gathers and reductions of
- * the data-parallel axes; four for the pipeline's sends and receives.
+ * the data-parallel axes; four for the pipeline's sends and receives; copies to
+ * and from the host, updates there (sim/run/lower_host.c), data loaders.
  */
 #ifndef STC_RUN_LOWER_H
 #define STC_RUN_LOWER_H
@@ -35,6 +36,10 @@ enum stc_stream {
     STC_STREAM_FRECV,
     STC_STREAM_BSEND,
     STC_STREAM_BRECV,
+    STC_STREAM_D2H,    /* copies to the host, */
+    STC_STREAM_H2D,    /* and from it: a link's directions do not slow each other */
+    STC_STREAM_CPU,    /* updates of offloaded states */
+    STC_STREAM_LOADER, /* the next step's data */
     STC_STREAM_COUNT
 };
 const char *stc_stream_name(enum stc_stream s);
@@ -97,6 +102,7 @@ struct stc_stage_tmpl {
     double *chunk_work_bytes;   /* [vp]: while its backward runs */
     int32_t head_chunk;         /* that computes the loss; -1: none */
     double head_keep_bytes;     /* of chunk_keep_bytes there: the head's own */
+    double away_bytes;          /* of layers kept on the host: what is on its way at a time */
 };
 
 #define STC_COMM_TAG 0x80000000U

@@ -88,7 +88,7 @@ struct stc_task *stc_low_join(struct stc_low *w, enum stc_stream s, enum stc_slo
 
 uint32_t stc_low_mark(const struct stc_low *w, enum stc_stream s) { return stc_rel((uint32_t)s, w->n[s]); }
 
-static uint32_t add_segment(struct stc_low *w, const struct stc_segment *seg)
+uint32_t stc_low_segment(struct stc_low *w, const struct stc_segment *seg)
 {
     struct stc_lowered *o = w->o;
     if (o->n_segs == o->cap_segs) {
@@ -111,7 +111,7 @@ void stc_low_host(struct stc_low *w, int32_t n_launches)
     t->cls = STC_WORK_HOST;
     struct stc_segment seg = {.item = w->item, .name = "launch"};
     seg.part_ticks[STC_PART_HOST] = t->amount;
-    t->tag = add_segment(w, &seg);
+    t->tag = stc_low_segment(w, &seg);
 }
 
 void stc_low_need(struct stc_low *w, uint32_t rel)
@@ -145,7 +145,7 @@ static void flush_segment(struct stc_low *w)
     w->seg_open = 0;
     if (!t) return;
     t->amount = w->seg_ticks;
-    t->tag = add_segment(w, &w->seg);
+    t->tag = stc_low_segment(w, &w->seg);
     w->seg_ticks = 0;
 }
 

@@ -10,13 +10,15 @@ struct stc_unit {
     struct stc_param_count params;
     enum stc_block block;
     int32_t layer;
-    double keep_bytes;
+    double keep_bytes; /* on the GPU */
+    double away_bytes; /* on the host, until the backward */
 };
 
 struct stc_chunk {
     struct stc_unit *units;
     int32_t n;
     int first, last;  /* virtual stage is the model's first, last */
+    int away;         /* some units' activations wait on the host */
 };
 
 struct stc_low {
@@ -38,6 +40,7 @@ struct stc_low {
     int seg_open;
     uint32_t need[STC_MAX_WAITS];
     int n_need;
+    uint32_t norm_mark;  /* the end of the step: compute after the gradients' norm is agreed */
     uint8_t item;        /* enum stc_item_kind, 3: ends of the step */
     const char *name;
     enum stc_err err;
@@ -50,6 +53,7 @@ void stc_low_wait(struct stc_task *t, uint32_t rel);
 struct stc_task *stc_low_join_op(struct stc_low *w, enum stc_stream s, const struct stc_comm_op *op);
 struct stc_task *stc_low_join(struct stc_low *w, enum stc_stream s, enum stc_slot slot, enum stc_coll coll, double bytes);
 void stc_low_host(struct stc_low *w, int32_t n_launches);
+uint32_t stc_low_segment(struct stc_low *w, const struct stc_segment *seg); /* its number: a WORK's tag */
 /* "Everything written so far on this stream", relative to the item's start. */
 uint32_t stc_low_mark(const struct stc_low *w, enum stc_stream s);
 
@@ -78,6 +82,21 @@ struct stc_item_variant {
 void stc_low_item(struct stc_low *w, const struct stc_item_variant *v);
 void stc_low_begin_step(struct stc_low *w);
 void stc_low_end_step(struct stc_low *w);
+
+/* ---- the host's memory (lower_host.c) ---- */
+/* Units of a chunk whose activations leave: before unit k computes forward, after
+ * it; before the k-th unit of the backward. marks: compute after each unit of it. */
+void stc_low_away_begin(struct stc_low *w, const struct stc_chunk *c, int32_t k, const uint32_t *out);
+uint32_t stc_low_away_end(struct stc_low *w, const struct stc_chunk *c, int32_t k);
+void stc_low_away_back(struct stc_low *w, const struct stc_chunk *c, int32_t k, const uint32_t *compute);
+/* Gradients of p parameters, reduced: what is updated on the host goes there. */
+void stc_low_grads_out(struct stc_low *w, const struct stc_param_count *p, uint32_t wait);
+/* Parameters of p that rest on the host, on their way to a gather; 0: they do not. */
+uint32_t stc_low_params_in(struct stc_low *w, const struct stc_param_count *p, uint32_t wait);
+/* The update of n_owned parameters' share, and the way back. */
+void stc_low_host_update(struct stc_low *w, double n_owned);
+void stc_low_loader_begin(struct stc_low *w);
+void stc_low_loader_end(struct stc_low *w);
 
 /* Parameters of the stage that the data-parallel axes carry. */
 struct stc_param_count stc_low_chunk_params(const struct stc_low *w, int32_t chunk);

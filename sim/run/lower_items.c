@@ -64,6 +64,7 @@ void stc_low_reduce_grads(struct stc_low *w, const struct stc_param_count *p, ui
 {
     const struct stc_layout *l = w->b.layout;
     double width = w->b.stack->grad_reduce_bytes;
+    uint32_t n = w->n[reduce_stream(w)];
     int scatter = l->shard != STC_SHARD_NONE && !(l->shard == STC_SHARD_ZERO1 && w->b.stack->reduce_whole_grads);
     if (scatter) {
         reduce_one(w, STC_SLOT_SHARD, STC_COLL_REDUCE_SCATTER, p->dense * width, wait);
@@ -73,6 +74,7 @@ void stc_low_reduce_grads(struct stc_low *w, const struct stc_param_count *p, ui
         reduce_one(w, STC_SLOT_DPCP, STC_COLL_ALL_REDUCE, p->dense * width, wait);
     }
     reduce_one(w, STC_SLOT_EDP, scatter ? STC_COLL_REDUCE_SCATTER : STC_COLL_ALL_REDUCE, p->expert * width, wait);
+    stc_low_grads_out(w, p, w->n[reduce_stream(w)] > n ? stc_low_mark(w, reduce_stream(w)) : wait);
 }
 
 /* ---- pipeline traffic ---- */
@@ -119,6 +121,7 @@ struct ahead {
     int32_t next;      /* first unit not asked for yet */
     uint32_t *compute; /* [units]: compute after a unit */
     uint32_t *gather;  /* [units]: gather stream after its parameters; 0: nothing to wait for */
+    uint32_t *out;     /* [units]: copies to the host after its activations; 0: they stay */
 };
 
 /* Asks for what may be asked for before unit k computes, then makes compute
@@ -131,8 +134,9 @@ static void gather_ahead(struct stc_low *w, const struct stc_chunk *c, struct ah
         const struct stc_unit *u = &c->units[backward ? c->n - 1 - g->next : g->next];
         uint32_t wait = g->next - ahead - 1 >= 0 ? g->compute[g->next - ahead - 1] : 0;
         uint32_t before = w->n[STC_STREAM_GATHER];
-        gather_params(w, &u->params, wait);
-        g->gather[g->next] = w->n[STC_STREAM_GATHER] > before ? stc_low_mark(w, STC_STREAM_GATHER) : 0;
+        uint32_t there = stc_low_params_in(w, &u->params, wait);
+        gather_params(w, &u->params, there ? there : wait);
+        g->gather[g->next] = w->n[STC_STREAM_GATHER] > before ? stc_low_mark(w, STC_STREAM_GATHER) : there;
     }
     if (g->gather[k]) stc_low_need(w, g->gather[k]);
 }
@@ -164,10 +168,12 @@ static void forward(struct stc_low *w, const struct stc_item_variant *v, struct 
     receive(w, !c->first, STC_STREAM_FRECV, STC_SLOT_FRECV);
     for (int32_t i = 0; i < c->n; i++) {
         gather_ahead(w, c, g, i, 0);
+        stc_low_away_begin(w, c, i, g->out);
         unit_host(w, c->units[i].fwd.n_launches);
         stc_low_pieces(w, &c->units[i].fwd, STC_WHICH_ALL);
-        if (g->on) stc_low_cut(w);
+        if (g->on || c->away) stc_low_cut(w);
         g->compute[i] = stc_low_mark(w, STC_STREAM_COMPUTE);
+        g->out[i] = stc_low_away_end(w, c, i);
     }
     send(w, !c->last, STC_STREAM_FSEND, STC_SLOT_FSEND);
 }
@@ -193,9 +199,10 @@ static void backward(struct stc_low *w, const struct stc_item_variant *v, struct
     for (int32_t k = 0; k < c->n; k++) {
         const struct stc_unit *u = &c->units[c->n - 1 - k];
         gather_ahead(w, c, g, k, 1);
+        stc_low_away_back(w, c, k, g->compute);
         unit_host(w, u->bwd.n_launches);
         stc_low_pieces(w, &u->bwd, split ? STC_WHICH_NO_WGRAD : STC_WHICH_ALL);
-        if (g->on) stc_low_cut(w);
+        if (g->on || c->away) stc_low_cut(w);
         bucket.dense += u->params.dense;
         bucket.expert += u->params.expert;
         double bytes = (bucket.dense + bucket.expert) * w->b.stack->grad_reduce_bytes;
@@ -221,8 +228,9 @@ static const char *const item_names[] = {"F", "B", "W"};
 void stc_low_item(struct stc_low *w, const struct stc_item_variant *v)
 {
     size_t n = (size_t)w->chunks[v->chunk].n + 1;
-    struct ahead g = {gathers_now(w, v), 0, STC_NEW_N(w->o->a, uint32_t, n), STC_NEW_N(w->o->a, uint32_t, n)};
-    if (!g.compute || !g.gather) {
+    struct ahead g = {gathers_now(w, v), 0, STC_NEW_N(w->o->a, uint32_t, n), STC_NEW_N(w->o->a, uint32_t, n),
+                      STC_NEW_N(w->o->a, uint32_t, n)};
+    if (!g.compute || !g.gather || !g.out) {
         w->err = STC_ERR_NOMEM;
         return;
     }
@@ -242,6 +250,7 @@ void stc_low_begin_step(struct stc_low *w)
     w->item = 3;
     w->name = "step";
     stc_low_add(w, STC_PART_HOST, stc_s_to_tick(w->b.stack->host_s_per_step));
+    stc_low_loader_begin(w);
     stc_low_cut(w);
 }
 
@@ -272,6 +281,7 @@ void stc_low_end_step(struct stc_low *w)
         stc_low_cut(w);
         (void)stc_low_join(w, STC_STREAM_COMPUTE, STC_SLOT_WORLD, STC_COLL_ALL_REDUCE, 8);
     }
+    w->norm_mark = w->n[STC_STREAM_COMPUTE] ? stc_low_mark(w, STC_STREAM_COMPUTE) : stc_rel(STC_STREAM_COMPUTE, 0);
     double owners = l->shard == STC_SHARD_NONE ? 1 : (double)axis_n(w, STC_AXIS_SHARD);
     double expert_owners = l->shard == STC_SHARD_NONE ? 1 : (double)axis_n(w, STC_AXIS_EDP);
     struct stc_ops ops;
@@ -282,6 +292,8 @@ void stc_low_end_step(struct stc_low *w)
     stc_ledger_add(&w->t->ledger, &pieces.ledger, 1);
     stc_low_pieces(w, &pieces, STC_WHICH_ALL);
     stc_low_cut(w);
+    stc_low_host_update(w, all.dense / owners + all.expert / expert_owners);
+    stc_low_loader_end(w);
     int zero12 = l->shard == STC_SHARD_ZERO1 || l->shard == STC_SHARD_ZERO2;
     if (zero12 && !w->b.stack->overlap_param_gather) {
         gather_params(w, &all, stc_low_mark(w, STC_STREAM_COMPUTE));

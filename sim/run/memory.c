@@ -39,7 +39,7 @@ enum stc_err stc_track_stage(struct stc_arena *a, const struct stc_lowered *low,
     }
     /* States do not move during a step: they are the closed form's by kind. */
     out->static_bytes = closed->bytes[STC_MEM_PARAM] + closed->bytes[STC_MEM_GRAD] + closed->bytes[STC_MEM_OPTIM] +
-                        closed->bytes[STC_MEM_BUFFER] + closed->bytes[STC_MEM_FRAMEWORK];
+                        closed->bytes[STC_MEM_BUFFER] + closed->bytes[STC_MEM_FRAMEWORK] + t->away_bytes;
     double now = out->static_bytes;
     out->peak_bytes = now;
     if (timed) point(out, 0, now);

@@ -12,6 +12,7 @@
 #define STC_RUN_RESULT_H
 
 #include "kernels/cost.h"
+#include "models/host.h"
 #include "models/memory.h"
 #include "sim/base/units.h"
 #include <stdint.h>
@@ -31,6 +32,7 @@ enum { STC_RESULT_SCHEMA = 1 };
     X(PP_COMM, "pp_comm", "exposed pipeline comm")             \
     X(BUBBLE, "bubble", "pipeline bubble")                     \
     X(OPTIMIZER, "optimizer", "optimizer")                     \
+    X(OFFLOAD, "offload", "exposed host copies, updates") \
     X(HOST, "host", "host (launches, data, logging)")          \
     X(OTHER, "other", "other waits")
 
@@ -110,6 +112,9 @@ struct stc_result {
     int32_t peak_stage;
     int fits;                           /* reserved + context + margin <= capacity, every stage */
     double mem_missing_bytes;           /* when it does not fit */
+    struct stc_host_est host;           /* of the fullest node, all its ranks */
+    double host_capacity_bytes;         /* its memory; 0: nobody knows */
+    int host_fits;                      /* `fits` asks for this, too */
 
     int32_t n_links; struct stc_link_result *links;
     int32_t n_comms; struct stc_comm_result *comms;
