@@ -128,7 +128,7 @@ static enum stc_err file_of(struct out *o, enum stc_form f, struct stc_diag *dia
 /* Where a fact goes for a fit; false: nowhere. */
 static bool fit_form(const struct stc_meas *m, enum stc_form *f)
 {
-    char trans[8], mode[16], in[8];
+    char trans[8], mode[64], in[8];
     *f = m->form;
     if (strcmp(m->unit, "s") != 0 && m->form != STC_FORM_MEMORY_BOUND) return false;
     if (m->form == STC_FORM_GEMM || m->form == STC_FORM_GEMM_TORCH) {
