@@ -227,8 +227,9 @@ truth:
 	$(Q)cd "$(TRUTH)" && tar cf - README.md training.csv course.csv flows_*.csv serving.csv \
 	  inference.csv micro/*.csv hf_configs | (cd "$(CURDIR)/tests/data/truth" && tar xf -)
 
-## golden: rewrite the expected output of the command-line transcripts
+## golden: rewrite the expected output of transcripts and of README's examples
 golden: all
+	$(Q)STEPCAST=$(BUILD)/stepcast bash tests/readme.sh --write
 	$(Q)STEPCAST=$(BUILD)/stepcast bash tests/cli/run.sh --golden
 
 # ==== form ====

@@ -1,0 +1,2 @@
+# README.md: examples, commands, files (tests/readme.sh says what is compared)
+bash tests/readme.sh
