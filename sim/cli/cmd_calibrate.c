@@ -88,7 +88,8 @@ static enum cli_exit fit_steps(const struct cli_args *a,
                    &diag);
     for (int i = 0; i < 3; i++) {
         char path[4096];
-        int n = snprintf(path, sizeof path, "%s/%s", a->n > 2 ? a->arg[2] : "", names[i]);
+        int n =
+            snprintf(path, sizeof path, "%s/%s", a->n > 2 ? a->arg[2] : "", names[i]);
         if (rc == CLI_FINE && a->n > 2 && n > 0 && (size_t)n < sizeof path)
             rc = cli_write_file(path, files[i].data, files[i].size);
         stc_out_free(&files[i]);
