@@ -208,6 +208,20 @@ START_TEST(course_network_eats_the_second_node)
 }
 END_TEST
 
+START_TEST(course_zero1_states_are_what_deepspeed_prints)
+{
+    /* L1-06c: 0.17 GiB of weights and fp32 masters, 0.28 with Adam's moments: 2P + 4P/4
+     * + 8P/4 (see_memory_usage, two digits) */
+    static struct stc_scenario s;
+    struct stc_arena a = STC_ARENA_INIT;
+    struct stc_result r;
+    simulate("l1_06_zero1_a100", &a, &s, &r);
+    const double *m = r.stages[0].mem.bytes;
+    stc_assert_near((m[STC_MEM_PARAM] + m[STC_MEM_OPTIM]) / 1073741824.0, 0.28, 0.05);
+    stc_arena_free(&a);
+}
+END_TEST
+
 START_TEST(course_estimator_counts)
 {
     /* L1-04d: P = 12 l h^2 (1 + 13/(12h) + (V+s)/(12 l h)), without the last norm;
@@ -262,6 +276,7 @@ static Suite *course_suite(void)
                         (int)(sizeof rows / sizeof rows[0]));
     tcase_add_test(t, course_accumulation_is_four_computes_and_one_reduction);
     tcase_add_test(t, course_network_eats_the_second_node);
+    tcase_add_test(t, course_zero1_states_are_what_deepspeed_prints);
     tcase_add_test(t, course_estimator_counts);
     tcase_add_test(t, course_models_have_the_printed_parameters);
     suite_add_tcase(s, t);
