@@ -7,7 +7,7 @@
 #include "sim/study/validate.h"
 
 enum { FIT_TIME, FIT_MEM, FIT_QUANTITIES };
-enum { FIT_KINDS = 16, FIT_NODES = 7 };
+enum { FIT_KINDS = 16, FIT_NODES = 5 };
 
 /* A kind of number: one slot for each generation, or each stack. */
 struct fit_kind {
@@ -52,6 +52,7 @@ struct fit {
     double *weight[FIT_QUANTITIES]; /* [row]: 1 / rows of its source */
     struct stc_cost *cost;          /* scratch */
     double pull;
+    int least_sources;
     int threads;
     long done, total;
     long n_steps;

@@ -14,7 +14,7 @@
 /* One spread away from the prior costs as much as one per cent more error of one
  * source. */
 static const double default_pull = 0.01;
-enum { DEFAULT_ROUNDS = 3 };
+enum { DEFAULT_ROUNDS = 2, DEFAULT_LEAST_SOURCES = 2 };
 
 /* Errors by source as the rows stand now. */
 static void errors(const struct fit *f, double *of_source[FIT_QUANTITIES],
@@ -195,6 +195,8 @@ static void take_stacks(struct fit *f)
             int slot = f->kinds[k].first_slot + i;
             f->out->stacks[i].prior[n] = f->prior[slot];
             f->out->stacks[i].value[n] = f->x[slot];
+            f->out->stacks[i].sought[n] =
+                f->out->stacks[i].n_sources[f->kinds[k].quantity] >= f->least_sources;
             for (int j = 0; j < f->n_slot_rows[slot]; j++)
                 f->out->stacks[i].touched[n] |=
                     (f->rows[f->slot_rows[slot][j]].moves & 1u << k) != 0;
@@ -211,6 +213,7 @@ enum stc_err stc_stepfit_run(struct stc_arena *a, const char *csv_path,
     struct fit f = {.a = a, .params = p, .o = o, .out = out, .threads = o->n_threads};
     int n = o->rounds > 0 ? o->rounds : DEFAULT_ROUNDS;
     memset(out, 0, sizeof *out);
+    f.least_sources = o->least_sources > 0 ? o->least_sources : DEFAULT_LEAST_SOURCES;
     f.pull = out->pull = o->pull > 0 ? o->pull : default_pull;
     if (f.threads <= 0) f.threads = 1;
 #ifdef _OPENMP

@@ -6,7 +6,8 @@
  * step, the framework's bytes, allocator slack) are sought that minimise the sum
  * over sources of their mean absolute percentage error, plus a weak pull to each
  * prior: pull × (log(x / prior) / spread)². No number belongs to a row or to a
- * source. Times and memory depend on different numbers, so one search serves both.
+ * source: a stack's is sought only where two sources tell it, for with one it
+ * would be that source's constant under another name. Times and memory depend on different numbers, so one search serves both.
  *
  * SCAN. A step costs about a millisecond, a search needs millions. So each row is
  * simulated once for every number and node, the others at the centre, and the
@@ -36,6 +37,7 @@
 struct stc_stepfit_opts {
     double pull;                                        /* 0: the default */
     int rounds;                                         /* 0: the default */
+    int least_sources;                                  /* 0: the default */
     int n_threads;                                      /* 0: as OpenMP likes */
     void (*progress)(void *ctx, long done, long total); /* may be NULL */
     void *ctx;
@@ -52,6 +54,7 @@ struct stc_stepfit_stack {
     int n[2], n_sources[2];
     double prior[STC_STACK_FITTED], value[STC_STACK_FITTED];
     int touched[STC_STACK_FITTED]; /* some row tells its value */
+    int sought[STC_STACK_FITTED];  /* and enough sources do */
 };
 
 struct stc_stepfit {

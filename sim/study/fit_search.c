@@ -103,6 +103,11 @@ static void to_prior(struct search *s)
                  s->f->prior[s->f->kinds[k].first_slot + i]);
 }
 
+static int told(const struct fit *f, const struct fit_kind *k, int i)
+{
+    return !k->of_stack || f->out->stacks[i].n_sources[k->quantity] >= f->least_sources;
+}
+
 enum stc_err fit_search(const struct fit *f, int without, double *x,
                         struct stc_diag *diag)
 {
@@ -123,7 +128,8 @@ enum stc_err fit_search(const struct fit *f, int without, double *x,
         moved = 0;
         for (int k = 0; k < f->n_kinds; k++)
             for (int i = 0; i < f->kinds[k].n_slots; i++)
-                moved |= improve(&s, k, f->kinds[k].first_slot + i, sweep % 2);
+                if (told(f, &f->kinds[k], i))
+                    moved |= improve(&s, k, f->kinds[k].first_slot + i, sweep % 2);
         if (sweep % 2 == 0) moved = 1; /* the finer grid has yet to look */
     }
     stc_arena_free(&a);

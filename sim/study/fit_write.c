@@ -70,7 +70,7 @@ static void stacks(const struct stc_stepfit *f, struct stc_text *out)
         const struct stc_stepfit_stack *s = &f->stacks[i];
         stc_text_printf(out, "%-24.24s %5d %5d", s->name, s->n[0], s->n[1]);
         for (int k = 0; k < STC_STACK_FITTED; k++)
-            if (s->touched[k])
+            if (s->touched[k] && s->sought[k])
                 stc_text_printf(out, " %8.3g (%6.3g) %-3s", s->value[k] * as[k].scale,
                                 s->prior[k] * as[k].scale, as[k].unit);
             else
