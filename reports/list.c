@@ -155,7 +155,7 @@ static void price_line(const struct stc_hw *hw, int i, struct stc_text *name,
 {
     const struct stc_gpu *g = stc_hw_gpu_at(hw, (size_t)i);
     char source[256] = "";
-    double usd = NAN;
+    double usd = (double)NAN;
     struct stc_fmt f;
     stc_text_put(name, g->name);
     if (stc_price_of(g->name, &usd, source, sizeof source, NULL) != STC_OK ||

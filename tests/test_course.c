@@ -134,7 +134,7 @@ static double table_value(const char *id, double batch)
     struct stc_csv csv;
     struct stc_diag diag = {""};
     bool got = true;
-    double v = NAN;
+    double v = (double)NAN;
     stc_assert_ok(stc_csv_open(&csv, "tests/data/truth/course.csv", &diag), &diag);
     while (isnan(v)) {
         stc_assert_ok(stc_csv_next(&csv, &got, &diag), &diag);

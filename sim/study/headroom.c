@@ -102,7 +102,7 @@ static enum stc_err weigh(const struct stc_scenario *s, int64_t value,
                                        .pp = s->layout.pp,
                                        .dp = s->layout.dp};
     enum stc_err err =
-        stc_bound_need_bytes(s, INFINITY, &out->need_bytes, &out->stage, diag);
+        stc_bound_need_bytes(s, (double)INFINITY, &out->need_bytes, &out->stage, diag);
     return err == STC_OK ? stc_mem_estimate(&b, out->stage, &out->mem, diag) : err;
 }
 
