@@ -185,6 +185,21 @@ static void draw_software(struct draw *d)
     if (chance(d, 0.3)) say(d, "stack.host_per_launch=%dus ", (int)PICK(d, 0, 2, 10));
 }
 
+/* States and activations on the host, data loaders, packed documents. */
+static void draw_host(struct draw *d)
+{
+    if (chance(d, 0.15))
+        say(d, "train.offload=%s train.offload_to=%s stack.offload_blocking=%s ",
+            WORD(d, "optimizer", "optimizer", "optimizer+parameters"),
+            WORD(d, "cpu", "nvme"), WORD(d, "auto", "yes", "no"));
+    if (chance(d, 0.1)) say(d, "train.offload_activations=%d ", (int)PICK(d, 1, 2));
+    if (chance(d, 0.15))
+        say(d,
+            "train.data_per_sample=%dms train.data_workers=%d train.data_prefetch=%d ",
+            (int)PICK(d, 1, 5, 50), (int)PICK(d, 0, 1, 3), (int)PICK(d, 0, 1, 2));
+    if (chance(d, 0.1)) say(d, "train.doc_len=200 train.doc_len_cv=1 ");
+}
+
 /* What the resolved scenario is made of. */
 static void look(struct draw *d)
 {
@@ -209,6 +224,8 @@ static void look(struct draw *d)
     hit(d, STEP_PP, l->pp > 1);
     hit(d, STEP_DP, l->dp > 1);
     hit(d, STEP_EP, l->ep > 1);
+    hit(d, STEP_OFFLOAD, s->train.offload != 0 || s->train.offload_activations > 0);
+    hit(d, STEP_LOADER, s->train.data_s_per_sample > 0);
     hit(d, STEP_GPIPE, l->schedule == STC_SCHED_GPIPE && l->pp > 1);
     hit(d, STEP_ZB, l->schedule == STC_SCHED_ZB_H1 || l->schedule == STC_SCHED_ZB_H2);
 }
@@ -225,6 +242,7 @@ void step_case_random(struct step_case *c, const char *purpose, uint64_t n)
         stc_scenario_init(&c->s);
         draw_layout(&d, moe);
         draw_software(&d);
+        draw_host(&d);
         if (step_scenario(&c->s, c->words, &diag) != STC_OK) continue;
         look(&d);
         return;

@@ -43,6 +43,8 @@ enum stc_err step_set(struct stc_scenario *s, const char *words, struct stc_diag
  X(STRAGGLER, "straggler")       \
  X(DEGRADED, "lame GPU")         \
  X(NODES, "several nodes")       \
+ X(OFFLOAD, "offload")           \
+ X(LOADER, "data loaders")       \
  X(GPIPE, "GPipe")               \
  X(ZB, "zero bubble")            \
  X(FLOWS, "flows")               \

@@ -57,14 +57,17 @@ static int draw(struct stc_rng *g, struct stc_scenario *s, char *words, size_t s
         "stack=%s "
         "stack.overlap_p2p=%s stack.overlap_grad_reduce=%s "
         "stack.overlap_param_gather=%s stack.overlap_tp=%s "
-        "stack.prefetch_layers=%d stack.host_per_launch=%dus sim.straggler_rank=%d "
+        "train.offload=%s train.data_per_sample=%dms stack.prefetch_layers=%d "
+        "stack.host_per_launch=%dus sim.straggler_rank=%d "
         "sim.fold_ranks=%s sim.fold_layers=%s",
         ONE_OF(g, "gpt", "llama"), layers, ONE_OF(g, "yes", "no"),
         ONE_OF(g, "2", "4", "8"), tp * pp * dp, tp, pp, vp, schedule, extra, micro,
         ONE_OF(g, "none", "zero1", "zero2", "zero3"),
         ONE_OF(g, "none", "selective", "full"), stack, ONE_OF(g, "yes", "no"),
         ONE_OF(g, "yes", "no"), ONE_OF(g, "yes", "no"),
-        ONE_OF(g, "none", "next", "prev"), between(g, 0, 3), between(g, 0, 1) * 8,
+        ONE_OF(g, "none", "next", "prev"),
+        stc_rng_below(g, 5) ? "none" : ONE_OF(g, "optimizer", "optimizer+parameters"),
+        stc_rng_below(g, 4) ? 0 : 5, between(g, 0, 3), between(g, 0, 1) * 8,
         stc_rng_below(g, 6) ? -1 : 0, ONE_OF(g, "on", "off"), ONE_OF(g, "on", "off"));
     ck_assert(n > 0 && (size_t)n < size);
     stc_scenario_init(s);
