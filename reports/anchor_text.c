@@ -1,6 +1,7 @@
 #include "reports/anchor_text.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "reports/fmt.h"
@@ -35,16 +36,23 @@ static void one_line(const struct stc_anchor_line *l, struct stc_text *out)
         stc_text_printf(out, "  %-36s no value brings them together\n", l->title);
         return;
     }
-    stc_text_printf(out, "  %-36s x %-8.3g", l->title, l->factor);
-    if (!l->is_rate) stc_text_printf(out, " = %-10s", stc_fmt_s(&a, l->seconds));
-    stc_text_put(out, l->plausible ? "\n" : "  beyond its usual range\n");
+    char factor[32];
+    const char *seconds = l->is_rate ? "" : stc_fmt_s(&a, l->seconds);
+    snprintf(factor, sizeof factor, "x %.3g", l->factor);
+    if (!l->plausible)
+        stc_text_printf(out, "  %-36s %-10s %-10s  beyond its usual range\n", l->title,
+                        factor, seconds);
+    else if (l->is_rate)
+        stc_text_printf(out, "  %-36s %s\n", l->title, factor);
+    else
+        stc_text_printf(out, "  %-36s %-10s %s\n", l->title, factor, seconds);
 }
 
 void stc_report_anchor(const struct stc_anchor_report *r, const struct stc_anchor *run,
                        struct stc_text *out)
 {
     headline(r, run, out);
-    stc_fmt_section(out, "one term that would explain the difference");
+    stc_fmt_section(out, "One term that would explain the difference");
     for (int i = 0; i < STC_ANCHOR_COUNT; i++)
         one_line(&r->line[i], out);
     if (r->n_plausible == 0)
