@@ -108,7 +108,7 @@ static double capped(double imbalance, double cap)
 double stc_build_imbalance(const struct stc_build *b)
 {
     const struct stc_train *t = b->train;
-    if (t->moe_imbalance >= 1) return t->moe_imbalance;
+    if (t->moe_imbalance >= 1) return capped(t->moe_imbalance, t->moe_capacity_factor);
     if (t->routing_balanced || b->layout->ep <= 1) return 1.0;
     double learned = 1.3; /* learned routing with an auxiliary loss */
     if (t->moe_alpha > 0)

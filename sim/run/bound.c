@@ -1,4 +1,5 @@
 /* bound.c - see bound.h: the chain of stages, and what stands at its ends. */
+#include "models/host.h"
 #include "sim/run/bound_int.h"
 
 #include <stdlib.h>
@@ -177,7 +178,7 @@ int stc_b_chain(struct stc_bounder *b)
     if (same_chain(b, u->serial)) return 1;
     memset(&c->key, 0, sizeof c->key);
     if (!room_for_chain(b)) return 0;
-    double bytes = stc_build_boundary_bytes(&b->build);
+    double bytes = stc_build_hop_bytes(&b->build);
     for (int32_t s = 0; s < l->pp; s++) {
         if (s > 0 && memcmp(b->place.axis[s], b->place.axis[s - 1],
                             sizeof b->place.axis[s]) != 0)
@@ -281,7 +282,7 @@ static stc_tick reduce_ticks(struct stc_bounder *b, int32_t e,
 {
     const struct stc_layout *l = &b->s->layout;
     const struct stc_bplace *pl = &b->place;
-    double width = b->s->stack.grad_reduce_bytes;
+    double width = b->s->stack.grad_reduce_bytes * stc_build_trained_share(&b->build);
     int scatter = l->shard != STC_SHARD_NONE &&
                   !(l->shard == STC_SHARD_ZERO1 && b->s->stack.reduce_whole_grads);
     enum stc_coll kind = scatter ? STC_COLL_REDUCE_SCATTER : STC_COLL_ALL_REDUCE;

@@ -3,6 +3,7 @@
  * gradient of a chunk, with the pipeline's and the data-parallel traffic that
  * hangs on them.
  */
+#include "models/host.h"
 #include "sim/run/lower_int.h"
 
 struct stc_param_count stc_low_chunk_params(const struct stc_low *w, int32_t chunk)
@@ -63,7 +64,7 @@ static void reduce_one(struct stc_low *w, enum stc_slot slot, enum stc_coll coll
 void stc_low_reduce_grads(struct stc_low *w, const struct stc_param_count *p, uint32_t wait)
 {
     const struct stc_layout *l = w->b.layout;
-    double width = w->b.stack->grad_reduce_bytes;
+    double width = w->b.stack->grad_reduce_bytes * stc_build_trained_share(&w->b);
     uint32_t n = w->n[reduce_stream(w)];
     int scatter = l->shard != STC_SHARD_NONE && !(l->shard == STC_SHARD_ZERO1 && w->b.stack->reduce_whole_grads);
     if (scatter) {
@@ -81,7 +82,7 @@ void stc_low_reduce_grads(struct stc_low *w, const struct stc_param_count *p, ui
 
 static struct stc_task *p2p(struct stc_low *w, enum stc_stream s, enum stc_slot slot)
 {
-    return stc_low_join(w, s, slot, STC_COLL_SEND_RECV, stc_build_boundary_bytes(&w->b));
+    return stc_low_join(w, s, slot, STC_COLL_SEND_RECV, stc_build_hop_bytes(&w->b));
 }
 
 /* Receives what the item needs and makes compute wait for it. Where the stack
@@ -101,6 +102,12 @@ static void receive(struct stc_low *w, int needed, enum stc_stream s, enum stc_s
     if (!overlap && w->b.layout->pp > 1) {
         stc_low_need(w, stc_rel(STC_STREAM_FSEND, 0));
         stc_low_need(w, stc_rel(STC_STREAM_BSEND, 0));
+    }
+    /* what came in shares is put together again */
+    if (needed && stc_build_hop_bytes(&w->b) < stc_build_boundary_bytes(&w->b)) {
+        struct stc_coll_est e;
+        stc_optime_coll(&w->time, STC_AXIS_TP, STC_COLL_ALL_GATHER, stc_build_boundary_bytes(&w->b), &e);
+        stc_low_add(w, STC_PART_TP_COMM, stc_s_to_tick(e.seconds));
     }
 }
 

@@ -20,6 +20,20 @@ static enum stc_err check_world(const struct stc_scenario *s, struct stc_diag *d
                     s->layout.tp, s->layout.cp, s->layout.dp, s->layout.pp, world, have);
 }
 
+/* Names as NCCL's environment has them; what is pinned must exist. */
+static enum stc_err check_nccl(const struct stc_scenario *s, struct stc_diag *diag)
+{
+    enum stc_coll_algo algo;
+    enum stc_coll_proto proto;
+    if (s->sim.nccl_algo[0] && !stc_coll_algo_parse(s->sim.nccl_algo, &algo))
+        return stc_fail(diag, STC_ERR_UNKNOWN, "sim.nccl_algo: NCCL has no \"%s\"; Ring, Tree, NVLS, NVLSTree, CollnetDirect or PAT would be right",
+                        s->sim.nccl_algo);
+    if (s->sim.nccl_proto[0] && !stc_coll_proto_parse(s->sim.nccl_proto, &proto))
+        return stc_fail(diag, STC_ERR_UNKNOWN, "sim.nccl_proto: NCCL has no \"%s\"; LL, LL128 or Simple would be right",
+                        s->sim.nccl_proto);
+    return STC_OK;
+}
+
 /* How fast compute goes beside communication: per communication class, the
  * operation that takes most of the GPU. */
 static void rates(const struct stc_lowered *low, const struct stc_comms *c, struct stc_machine_conf *conf)
@@ -89,6 +103,7 @@ enum stc_err stc_step_run(const struct stc_scenario *s, const struct stc_run_par
 {
     memset(out, 0, sizeof *out);
     enum stc_err e = check_world(s, diag);
+    if (e == STC_OK) e = check_nccl(s, diag);
     if (e != STC_OK) return e;
     struct stc_run run = {.s = s, .cost = p->cost, .a = a, .out = out};
     struct stc_topo *topo;
