@@ -238,8 +238,8 @@ enum stc_err stc_report_list(const struct stc_hw *hw, const char *what, int json
         return stc_json_text(doc, out, diag);
     }
     return stc_fail(diag, STC_ERR_UNKNOWN,
-                    "%s: no such list%s; gpus, nodes, fabrics, models, stacks or "
-                    "scenarios would be right",
+                    "%s: no such list%s; gpus, nodes, fabrics, models, stacks, "
+                    "scenarios or prices would be right",
                     what, stc_near_text(what, names, N_LISTS, near, sizeof near));
 }
 

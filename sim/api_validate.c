@@ -57,6 +57,10 @@ enum stc_err stc_validate(struct stc *sim, const char *csv_path,
                                 .progress = sim->opts.progress,
                                 .ctx = sim->opts.progress_ctx};
     enum stc_err err = stc_validate_file(&a, csv_path, &sim->params, &v, &r, diag);
+    if (err == STC_OK && r.n_rows == 0)
+        err = stc_fail(diag, STC_ERR_UNKNOWN, "%s: no row%s", csv_path,
+                       o.source || o.n_where ? " is of that source and has those cells"
+                                             : "s below the header");
     if (err == STC_OK) err = report(&r, &o, format, out, diag);
     if (err == STC_OK && rows) {
         err = rows_csv(&r, rows, diag);

@@ -13,7 +13,9 @@ static enum cli_exit exec(const struct cli_args *a)
     if (strcmp(a->arg[0], "op") != 0 && strcmp(a->arg[0], "keys") != 0) {
         const char *const words[] = {"op", "keys"};
         char near[64];
-        cli_complain("explain: %s: not a thing to explain%s", a->arg[0],
+        cli_complain("explain: %s: not a thing to explain%s; \"explain op KIND\" or "
+                     "\"explain keys\" would be right",
+                     a->arg[0],
                      stc_did_you_mean(a->arg[0], words, 2, near, sizeof near));
         return CLI_USAGE;
     }

@@ -1,0 +1,1 @@
+$STEPCAST explain gemm

@@ -1,0 +1,1 @@
+$STEPCAST validate tests/data/truth/training.csv --source Nobody
