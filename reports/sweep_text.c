@@ -99,7 +99,7 @@ static double number_of(const struct stc_sweep_row *r, int i)
     return v;
 }
 
-static void cell(struct stc_text *out, const char *text)
+static void last_cell(struct stc_text *out, const char *text)
 {
     int quote = strpbrk(text, ",\"\n") != NULL;
     if (quote) stc_text_put(out, "\"");
@@ -109,6 +109,11 @@ static void cell(struct stc_text *out, const char *text)
         stc_text_put(out, one);
     }
     if (quote) stc_text_put(out, "\"");
+}
+
+static void cell(struct stc_text *out, const char *text)
+{
+    last_cell(out, text);
     stc_text_put(out, ",");
 }
 
@@ -134,8 +139,7 @@ void stc_report_sweep_csv(const struct stc_sweep_table *t, struct stc_text *out)
                           ? ""
                           : stc_text_double(number_of(r, i), buf, sizeof buf));
         cell(out, r->layout);
-        cell(out, r->message);
-        out->len--; /* the last comma */
+        last_cell(out, r->message);
         stc_text_put(out, "\n");
     }
 }

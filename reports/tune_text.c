@@ -137,11 +137,9 @@ static void row(const struct stc_tune_result *r, const struct stc_tune_pick *k,
     struct stc_text l;
     stc_text_init(&l, 0);
     layout(&k->layout, &l);
-    stc_text_printf(out, "%3s%c %-38s %9s %6s %7.0f  %9s", rank,
-                    k->indistinct ? '~' : ' ', stc_text_str(&l),
-                    stc_fmt_s(&f, k->step_s), stc_fmt_pct(&g, k->mfu),
-                    k->tokens_per_s_per_gpu, "");
-    out->len -= 9; /* the field above only reserves the columns */
+    stc_text_printf(out, "%3s%c %-38s %9s %6s %7.0f  ", rank, k->indistinct ? '~' : ' ',
+                    stc_text_str(&l), stc_fmt_s(&f, k->step_s), stc_fmt_pct(&g, k->mfu),
+                    k->tokens_per_s_per_gpu);
     stc_text_printf(out, "%9s", stc_fmt_gib(&f, k->peak_bytes));
     extra(r, k, out);
     if (r->picks && k->n_gpus != r->picks[0].n_gpus)
