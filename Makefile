@@ -90,7 +90,7 @@ LIB      := $(BUILD)/libstepcast.a
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check asan tsan bench fuzz truth validate check-layers check-headers \
+.PHONY: all run check asan tsan bench fuzz truth validate fit-steps check-layers check-headers \
   format-check format lint golden cuda install man clean gate deps help FORCE \
   check-after-deps run-after-deps fuzz-build fuzz-run tests
 
@@ -219,6 +219,11 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
 ## validate: forecast every published measurement and print the errors
 validate: all
 	$(VALIDATE)
+
+## fit-steps: numbers of GPU generations and stacks from whole runs, into calib/data
+fit-steps: all
+	$(BUILD)/stepcast calibrate fit-steps tests/data/truth/training.csv calib/data
+	$(Q)$(MAKE) --no-print-directory all
 
 ## truth: copy the published measurements into tests/data/truth (TRUTH=DIR)
 truth:

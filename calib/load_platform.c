@@ -26,7 +26,7 @@ const struct stc_platform_par stc_platform_pars[] = {
     P("grouped_eff", grouped_eff, 0.4, 1.0, 0,
       "grouped expert products / one product of all their tokens"),
     P("align_loss", align_loss, 0.0, 0.5, 0, "speed lost by widths off the tile of 64"),
-    P("power_exp", power_exp, 0.2, 1.0, 0,
+    P("power_exp", power_exp, 0.0, 1.0, 0,
       "clock follows (power for arithmetic / peak) to this power"),
     P("idle_w", idle_w, 0, 300, 0, "watts that do not go into arithmetic"),
 };
@@ -168,9 +168,13 @@ void stc_platform_write(const struct stc_cost *c, const int rows[STC_GEN_COUNT],
         struct stc_platform p = c->platform[g];
         stc_text_printf(out, "  %s:\n    rows: %d\n", stc_gen_name((enum stc_gen)g),
                         rows[g]);
-        for (int i = 0; i < stc_n_platform_pars; i++)
-            stc_text_printf(out, "    %s: %.4g\n", stc_platform_pars[i].name,
-                            *stc_platform_at(&p, &stc_platform_pars[i]));
+        for (int i = 0; i < stc_n_platform_pars; i++) {
+            const struct stc_platform_par *r = &stc_platform_pars[i];
+            double v = *stc_platform_at(&p, r);
+            if (r->spread > 0 && stc_same_double(v, *stc_platform_at(&prior[g], r)))
+                continue;
+            stc_text_printf(out, "    %s: %.4g\n", r->name, v);
+        }
     }
 }
 

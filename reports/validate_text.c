@@ -19,21 +19,29 @@ static void table(const char *title, const struct stc_vsum *sums, int n,
                   struct stc_text *out)
 {
     struct stc_fmt f, g, h, p;
+    int twins = 0; /* errors with the source left out of the fit */
     if (n == 0) return;
     stc_fmt_section(out, title);
+    for (int i = 0; i < n; i++)
+        twins |= !isnan(sums[i].left_out);
     int layers = !isnan(sums[0].plain); /* a cost query: what physics alone says */
     int memory = sums[0].mem_kind != NULL;
     int width = memory ? 26 : layers ? 42 : 43, second = memory ? 20 : layers ? 8 : 0;
+    if (twins) width -= memory ? 7 : 9;
     first_columns(layers ? "group" : "source", width, memory ? "kind" : "physics",
                   second, out);
-    stc_text_printf(out, " %5s %4s %8s %9s  %s\n", "rows", "none", "error", "bias",
-                    "worst");
+    stc_text_printf(out, " %5s %4s %8s%s %9s  %s\n", "rows", "none", "error",
+                    twins ? " left out" : "", "bias", "worst");
     for (int i = 0; i < n; i++) {
         const struct stc_vsum *s = &sums[i];
         first_columns(s->source, width,
                       memory ? s->mem_kind : stc_fmt_pct(&p, s->plain), second, out);
-        stc_text_printf(out, " %5d %4d %8s %9s  %s %s\n", s->n, s->n_missing,
-                        stc_fmt_pct(&f, s->mape),
+        stc_text_printf(out, " %5d %4d %8s", s->n, s->n_missing,
+                        stc_fmt_pct(&f, s->mape));
+        if (twins)
+            stc_text_printf(out, " %8s",
+                            isnan(s->left_out) ? "-" : stc_fmt_pct(&f, s->left_out));
+        stc_text_printf(out, " %9s  %s %s\n",
                         s->n > s->n_missing ? stc_fmt_signed_pct(&g, s->bias) : "-",
                         s->worst_id,
                         s->worst_id[0] ? stc_fmt_signed_pct(&h, s->worst) : "-");
@@ -81,6 +89,13 @@ void stc_report_validate(const struct stc_vreport *r, struct stc_text *out)
           r->n_time_forecast, r->n_time_rows, r->time, out);
     score("memory", r->mem_score, r->n_mem, r->n_mem_forecast, r->n_mem_rows, r->mem,
           out);
+    if (!isnan(r->time_left_out))
+        stc_text_printf(out, "%-10s step time %s", "left out",
+                        stc_fmt_pct(&f, r->time_left_out));
+    if (!isnan(r->time_left_out) && !isnan(r->mem_left_out))
+        stc_text_printf(out, ", memory %s", stc_fmt_pct(&f, r->mem_left_out));
+    if (!isnan(r->time_left_out))
+        stc_text_put(out, ": each source by numbers fitted without it\n");
     if (r->n_time_forecast)
         stc_text_printf(
             out, "%-10s %s of the measured times lie inside the 90 %% interval\n",
@@ -147,6 +162,8 @@ static json_t *sums_json(const struct stc_vsum *s, int n)
         stc_json_put(j, "mape", stc_json_num(s[i].mape));
         if (!isnan(s[i].plain))
             stc_json_put(j, "mape_without_residual", stc_json_num(s[i].plain));
+        if (!isnan(s[i].left_out))
+            stc_json_put(j, "mape_left_out", stc_json_num(s[i].left_out));
         stc_json_put(j, "bias", stc_json_num(s[i].bias));
         stc_json_put(j, "worst_id", json_string(s[i].worst_id));
         stc_json_put(j, "worst", stc_json_num(s[i].worst));
@@ -181,6 +198,10 @@ enum stc_err stc_report_validate_json(const struct stc_vreport *r, struct stc_te
     stc_json_put(doc, "kind", json_string(r->kind));
     stc_json_put(doc, "time_score", stc_json_num(r->time_score));
     stc_json_put(doc, "memory_score", stc_json_num(r->mem_score));
+    if (!isnan(r->time_left_out))
+        stc_json_put(doc, "time_score_left_out", stc_json_num(r->time_left_out));
+    if (!isnan(r->mem_left_out))
+        stc_json_put(doc, "memory_score_left_out", stc_json_num(r->mem_left_out));
     stc_json_put(doc, "inside_90", stc_json_num(r->inside90));
     stc_json_put(doc, "time", sums_json(r->time, r->n_time));
     stc_json_put(doc, "memory", sums_json(r->mem, r->n_mem));

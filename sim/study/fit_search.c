@@ -103,6 +103,19 @@ static void to_prior(struct search *s)
                  s->f->prior[s->f->kinds[k].first_slot + i]);
 }
 
+/* What hardly helps a stack goes back to its prior: noise is not a finding. */
+static void back_to_prior(struct search *s)
+{
+    static const double worth = 0.003; /* of one source's error */
+    const struct fit *f = s->f;
+    for (int k = 0; k < f->n_kinds; k++)
+        for (int i = 0; i < f->kinds[k].n_slots && f->kinds[k].of_stack; i++) {
+            int slot = f->kinds[k].first_slot + i;
+            if (gain(s, k, slot, f->prior[slot]) < worth)
+                move(s, k, slot, f->prior[slot]);
+        }
+}
+
 static int told(const struct fit *f, const struct fit_kind *k, int i)
 {
     return !k->of_stack || f->out->stacks[i].n_sources[k->quantity] >= f->least_sources;
@@ -132,6 +145,7 @@ enum stc_err fit_search(const struct fit *f, int without, double *x,
                     moved |= improve(&s, k, f->kinds[k].first_slot + i, sweep % 2);
         if (sweep % 2 == 0) moved = 1; /* the finer grid has yet to look */
     }
+    back_to_prior(&s);
     stc_arena_free(&a);
     return STC_OK;
 }

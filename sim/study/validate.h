@@ -65,8 +65,10 @@ struct stc_vsum {
     int n, n_missing;              /* rows; of them without a forecast */
     double mape, bias; /* bias: mean of (ours - measured) / measured over forecasts */
     const char *worst_id;
-    double worst; /* its signed error */
-    double plain; /* error of physics × efficiency alone; NaN: not told apart */
+    double worst;    /* its signed error */
+    double plain;    /* error of physics × efficiency alone; NaN: not told apart */
+    double left_out; /* error with the source left out of the fit of the shipped
+                      * numbers (calib/data/loso.csv); NaN: not of these rows */
 };
 
 struct stc_vreport {
@@ -79,7 +81,8 @@ struct stc_vreport {
     struct stc_vsum *time, *mem,
         *mem_kinds; /* by source; by source; by (source, mem_kind) */
     int n_mem_kinds;
-    double time_score, mem_score; /* mean over sources of their MAPE */
+    double time_score, mem_score;       /* mean over sources of their MAPE */
+    double time_left_out, mem_left_out; /* of their left_out; NaN: not of these rows */
     int n_time_forecast, n_mem_forecast, n_time_rows, n_mem_rows;
     double inside90; /* share of time rows inside their interval */
 };

@@ -1,5 +1,7 @@
 /* validate_sum.c - errors per source, per kind of memory, and the score. */
 #include "sim/study/validate_sum.h"
+
+#include "calib/load_platform.h"
 #include "sim/study/validate.h"
 
 #include <math.h>
@@ -70,6 +72,37 @@ static void add_row(struct stc_vreport *r, const struct stc_vrow *row, int *insi
     }
 }
 
+/* A source's twin counts for the very number of rows that it was made with.
+ * Returns the mean over sources, NaN when one has none. */
+static double twins(struct stc_vsum *sums, int n, const char *quantity,
+                    const struct stc_loso_row *rows, int n_rows)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        sums[i].left_out = NAN;
+        for (int k = 0; k < n_rows; k++)
+            if (rows[k].n == sums[i].n && strcmp(rows[k].quantity, quantity) == 0 &&
+                strcmp(rows[k].source, sums[i].source) == 0)
+                sums[i].left_out = rows[k].left_out_error;
+        sum += sums[i].left_out;
+    }
+    return n > 0 ? sum / n : (double)NAN;
+}
+
+static enum stc_err left_out(struct stc_arena *a, struct stc_vreport *r,
+                             struct stc_diag *diag)
+{
+    struct stc_loso_row *rows;
+    int n;
+    enum stc_err err = stc_loso_load(a, &rows, &n, diag);
+    if (err != STC_OK) return err;
+    if (r->is_query) n = 0;
+    r->time_left_out = twins(r->time, r->n_time, "step_time", rows, n);
+    r->mem_left_out = twins(r->mem, r->n_mem, "memory", rows, n);
+    (void)twins(r->mem_kinds, r->n_mem_kinds, "memory", rows, n); /* of one kind only */
+    return STC_OK;
+}
+
 enum stc_err stc_validate_sum(struct stc_arena *a, struct stc_vreport *r,
                               struct stc_diag *diag)
 {
@@ -85,6 +118,8 @@ enum stc_err stc_validate_sum(struct stc_arena *a, struct stc_vreport *r,
     r->time_score = finish(r->time, r->n_time);
     r->mem_score = finish(r->mem, r->n_mem);
     finish(r->mem_kinds, r->n_mem_kinds);
+    enum stc_err err = left_out(a, r, diag);
+    if (err != STC_OK) return err;
     for (int i = 0; i < r->n_time && !r->is_query; i++)
         r->time[i].plain = NAN; /* rows without a forecast counted there too */
     for (int i = 0; i < r->n_mem; i++)
