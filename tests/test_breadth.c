@@ -413,10 +413,10 @@ START_TEST(adapters_spare_gradients_states_and_traffic)
 {
 #define DDP SHARDED "layout.shard=none layout.tp=8 "
     double all = step_s(DDP, "title=x"), mem = res.peak_bytes[STC_MEMREP_ALLOCATED],
-           reduced = comm_bytes(&res, "dpcp", "all_reduce");
+           reduced = comm_bytes(&res, "dp-cp", "all_reduce");
     double lora = step_s(DDP, "train.lora_rank=16 train.frozen=yes");
     ck_assert_double_lt(lora, 0.9 * all);
-    ck_assert_double_lt(comm_bytes(&res, "dpcp", "all_reduce"), 0.05 * reduced);
+    ck_assert_double_lt(comm_bytes(&res, "dp-cp", "all_reduce"), 0.05 * reduced);
     /* 2 of 18 bytes a parameter stay */
     ck_assert_double_lt(res.peak_bytes[STC_MEMREP_ALLOCATED],
                         mem - 12 * stc_model_params(&scn.model) / 8);
@@ -526,11 +526,11 @@ END_TEST
 START_TEST(nccl_sharp_needs_its_switches_and_pat_its_groups)
 {
     (void)run(NCCL, "layout.shard=none cluster.sharp=yes sim.nccl_algo=CollnetDirect");
-    double in_network = comm_of("dpcp", "all_reduce")->busy_s;
-    ck_assert_str_eq(comm_of("dpcp", "all_reduce")->algo, "collnet");
+    double in_network = comm_of("dp-cp", "all_reduce")->busy_s;
+    ck_assert_str_eq(comm_of("dp-cp", "all_reduce")->algo, "collnet");
     (void)run(NCCL, "layout.shard=none cluster.sharp=no sim.nccl_algo=CollnetDirect");
-    ck_assert_str_ne(comm_of("dpcp", "all_reduce")->algo, "collnet");
-    ck_assert_double_lt(in_network, comm_of("dpcp", "all_reduce")->busy_s);
+    ck_assert_str_ne(comm_of("dp-cp", "all_reduce")->algo, "collnet");
+    ck_assert_double_lt(in_network, comm_of("dp-cp", "all_reduce")->busy_s);
     /* one rank a node: gathers over the network may go in log steps */
     (void)run(NCCL, "layout.shard=zero1 sim.nccl_algo=PAT");
     ck_assert_str_eq(comm_of("shard", "all_gather")->algo, "pat");
@@ -555,7 +555,7 @@ static Suite *breadth_suite(void)
     Suite *s = suite_create("breadth");
     TCase *t = tcase_create("laws");
     tcase_add_unchecked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 240);
+    tcase_set_timeout(t, 120);
     tcase_add_test(t, documents_cut_attention_in_proportion);
     tcase_add_test(t, documents_never_slower_when_shorter);
     tcase_add_test(t, long_sequences_follow_their_laws);
