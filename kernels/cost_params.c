@@ -157,6 +157,16 @@ static void prior_fit(int family, int variant, enum stc_gen gen, struct stc_fit 
         out->v[j] = info[j].prior;
 }
 
+/* Products on the CUDA cores: no tensor pipeline to feed, cuBLAS comes within a
+ * tenth of the peak (SGEMM of 14.0 of 15.7 TFLOP/s on V100: Jia et al.
+ * 1804.06826). */
+static void fp32_fit(enum stc_gen gen, struct stc_fit *f)
+{
+    prior_fit(STC_FAMILY_GEMM, STC_DTYPE_FP32, gen, f);
+    f->v[STC_GP_EFF_MATH] = 0.92;
+    f->v[STC_GP_THROTTLE] = 0.02; /* far from the power limit */
+}
+
 /* What a generation's hardware is known for where nobody measured it here. */
 static void adjust(struct stc_fit *f)
 {
@@ -165,6 +175,7 @@ static void adjust(struct stc_fit *f)
     /* V100: cuBLAS fp16 reaches 83 to 90 of 125 TFLOP/s (Markidis et al.,
      * "NVIDIA Tensor Core Programmability", IPDPSW 2018). MI250X and MI300X:
      * 45 to 60 % of peak bf16 against 70 to 85 % on A100 and H100. */
+    if (f->family == STC_FAMILY_GEMM && f->variant == STC_DTYPE_FP32) return;
     double rate = amd ? 0.70 : 0.82;
     if (f->family == STC_FAMILY_GEMM) f->v[STC_GP_EFF_MATH] *= rate;
     if (f->family == STC_FAMILY_MOE_GEMM) f->v[STC_MP_EFF_MATH] *= rate;
@@ -185,6 +196,8 @@ static bool fill_gen(struct stc_cost *c, int n_loaded, int family, enum stc_gen 
         bool known = mix(c, n_loaded, family, d, gen, &f);
         if (!known && d == STC_DTYPE_BF16)
             prior_fit(family, d, gen, &f);
+        else if (!known && d == STC_DTYPE_FP32 && family == STC_FAMILY_GEMM)
+            fp32_fit(gen, &f);
         else if (!known)
             continue;
         if (c->n_fits == STC_FIT_MAX) return false;

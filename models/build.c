@@ -552,6 +552,12 @@ double stc_build_boundary_bytes(const struct stc_build *b)
     return stc_build_sp(b) ? bytes / b->layout->tp : bytes;
 }
 
+double stc_build_hop_bytes(const struct stc_build *b)
+{
+    int cut = b->stack->p2p_scatter_gather && !stc_build_sp(b);
+    return stc_build_boundary_bytes(b) / (cut ? b->layout->tp : 1);
+}
+
 int32_t stc_build_padded_vocab(const struct stc_build *b)
 {
     int32_t unit =

@@ -68,6 +68,9 @@ struct stc_param_count stc_build_params(const struct stc_build *b, enum stc_bloc
 
 /* Bytes of the activation handed from stage to stage, of one micro-batch and rank. */
 double stc_build_boundary_bytes(const struct stc_build *b);
+/* Of it, what one rank puts on the wire: with p2p_scatter_gather each tensor-
+ * parallel rank sends its share and the receivers gather (2104.04473 §4.1). */
+double stc_build_hop_bytes(const struct stc_build *b);
 
 /* Bytes a layer's forward leaves alive until its backward; when recomputed, only
  * its input. (keep_bytes of the forward list say the former.) */

@@ -79,9 +79,12 @@ static void unfused_core(struct stc_nodes *s, const struct attn *a)
     n->op.keep_bytes =
         mb * e * (a->q_len * a->heads + a->own_kv * a->kv_heads) * a->qk; /* Q and K */
     /* without the fused kernel: scale, mask and softmax are kernels apart, the
-     * softmax in fp32 */
-    int fused = k->masked_softmax_fused;
-    double extra = fused ? 0 : scores * (e + 4.0);
+     * softmax in fp32; the fused one takes 16-bit scores only (Megatron-LM
+     * fused_softmax.py), else mask and softmax are two */
+    int fused = k->masked_softmax_fused && e < 4;
+    double extra = fused                      ? 0
+                   : k->masked_softmax_fused ? scores * e
+                                             : scores * (e + 4.0);
     n = stc_node_mem(s, STC_OP_ATTN_SOFTMAX, STC_MEMOP_SOFTMAX, scores * e + extra,
                      scores * e + extra);
     n->op.n_launches = fused ? 1 : 4;

@@ -65,6 +65,16 @@ static int group_ports(const struct stc_place *p, const struct stc_group *g)
     return ports_of(n, slots, k);
 }
 
+/* An NVLink domain of many nodes (NVL72): each of its nodes has NICs of its own.
+ * How many nodes the group's ranks of one domain spread over. */
+static int nodes_of_domain(const struct stc_place *p, const struct stc_group *g, int per_domain)
+{
+    int n = p->cluster->node.n_gpus, node = stc_group_member(g, 0) / n, here = 0;
+    if (p->cluster->node.nvlink_domain_nodes <= 1) return 1;
+    for (int32_t i = 0; i < g->n && stc_group_member(g, i) / n == node; i++) here++;
+    return here > 0 ? (per_domain + here - 1) / here : 1;
+}
+
 void stc_place_shape(const struct stc_place *p, const struct stc_group *g, struct stc_group_shape *o)
 {
     base_shape(p, o);
@@ -86,6 +96,7 @@ void stc_place_shape(const struct stc_place *p, const struct stc_group *g, struc
     /* several NICs may stand behind one port (hw/node.h): the group has them all */
     int ports = stc_hw_node_n_ports(&p->cluster->node);
     if (ports > 0) o->n_nics = o->n_nics * (p->cluster->node.n_nics / ports);
+    o->n_nics *= nodes_of_domain(p, g, o->ranks_per_node);
     if (o->n_nics == 0) o->n_nics = 1;
 }
 
