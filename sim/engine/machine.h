@@ -6,7 +6,7 @@
  * stream is: a task starts when the one before it on its stream is done and
  * every task it waits for is done. Streams pull: the machine asks the program
  * for the next task of a stream only when the stream is free, so nothing is
- * written out ahead and a rank costs less than 1 KiB. (The design names one
+ * written out ahead and a rank costs about 200 bytes a stream. (The design names one
  * cursor a rank; one a stream needs no bound on how far the host may run ahead
  * and gives the same history whatever is folded.)
  *
