@@ -403,7 +403,9 @@ static double backward_temporaries(const struct stc_build *b)
     }
     mlp = t * ffn / l->tp * e * (stc_model_gated(m) ? 3 : 2);
     if (!stc_build_flash(b)) {
-        attn += 2 * t * stc_build_seq(b, 0) * m->n_heads / l->tp * e;
+        /* the fused softmax writes its gradient in place, eager code beside it */
+        double copies = b->stack->masked_softmax_fused ? 2 : 1;
+        attn += copies * t * stc_build_seq(b, 0) * m->n_heads / l->tp * e;
     }
     return 2 * t * m->hidden * e + (mlp > attn ? mlp : attn);
 }
