@@ -417,9 +417,9 @@ START_TEST(adapters_spare_gradients_states_and_traffic)
     double lora = step_s(DDP, "train.lora_rank=16 train.frozen=yes");
     ck_assert_double_lt(lora, 0.9 * all);
     ck_assert_double_lt(comm_bytes(&res, "dp-cp", "all_reduce"), 0.05 * reduced);
-    /* 2 of 18 bytes a parameter stay */
+    /* of 18 bytes a parameter the 2 of itself stay, and what the adapters need */
     ck_assert_double_lt(res.peak_bytes[STC_MEMREP_ALLOCATED],
-                        mem - 12 * stc_model_params(&scn.model) / 8);
+                        mem - 11 * stc_model_params(&scn.model) / 8);
     double bigger = alloc_bytes(DDP, "train.lora_rank=64 train.frozen=yes");
     ck_assert_double_gt(bigger,
                         alloc_bytes(DDP, "train.lora_rank=16 train.frozen=yes"));

@@ -5,6 +5,7 @@
  */
 #include "models/host.h"
 #include "sim/run/bound.h"
+#include "sim/study/settle.h"
 #include "tests/step_kit.h"
 #include "tests/testing.h"
 
@@ -212,6 +213,35 @@ START_TEST(activations_are_nearly_free_over_c2c_and_not_over_pcie)
 }
 END_TEST
 
+START_TEST(activations_leave_by_themselves_where_the_link_is_fast)
+{
+    struct stc_diag d = {0};
+#define OPEN                                                                   \
+ "model=llama3-8b cluster.gpus=4 train.seq_len=16384 train.global_batch=8 "    \
+ "layout.micro_batch=1 stack=megatron-bridge-2026 "
+    stc_scenario_init(&scn);
+    stc_assert_ok(step_set(&scn, OPEN, &d), &d);
+    stc_assert_ok(step_set(&scn, "cluster=alps-gh200", &d), &d);
+    stc_assert_ok(stc_settle(&scn, &kit.p, &d), &d);
+    ck_assert_int_gt(scn.train.offload_activations, 0);
+    ck_assert_int_eq(scn.layout.recompute, STC_RECOMPUTE_NONE);
+    double away = again()->step_s;
+    ck_assert_int_eq(res.fits, 1);
+    stc_assert_ok(step_set(&scn, "train.offload_activations=0 layout.recompute=full", &d), &d);
+    scn.said.recompute_layers = STC_AUTO;
+    scn.resolved = 0;
+    stc_assert_ok(stc_scenario_resolve(&scn, &d), &d);
+    ck_assert_double_gt(again()->step_s, away);
+    /* over PCIe nobody does */
+    stc_scenario_init(&scn);
+    stc_assert_ok(step_set(&scn, OPEN, &d), &d);
+    stc_assert_ok(step_set(&scn, "cluster=dgx-h100 cluster.gpus=8", &d), &d);
+    stc_assert_ok(stc_settle(&scn, &kit.p, &d), &d);
+    ck_assert_int_eq(scn.train.offload_activations, 0);
+    ck_assert_int_ne(scn.layout.recompute, STC_RECOMPUTE_NONE);
+}
+END_TEST
+
 /* ==== data ==== */
 
 static double with_data(const char *more)
@@ -320,6 +350,7 @@ static Suite *breadth_host_suite(void)
     tcase_add_test(t, host_better_never_slower);
     tcase_add_test(t, activations_leave_layer_by_layer);
     tcase_add_test(t, activations_are_nearly_free_over_c2c_and_not_over_pcie);
+    tcase_add_test(t, activations_leave_by_themselves_where_the_link_is_fast);
     tcase_add_test(t, data_stall_when_loaders_are_slower_than_the_step);
     tcase_add_test(t, data_loaders_share_the_cores);
     tcase_add_test(t, host_work_keeps_the_laws);

@@ -1,11 +1,12 @@
 /* settle.c - see settle.h. */
 #include "sim/study/settle.h"
 
-enum { MAX_MICRO = 16, MAX_CHOICES = 32 };
+enum { MAX_MICRO = 16, MAX_CHOICES = 64 };
 static const double keep_free_frac = 0.03;
 
 struct choice {
     int32_t micro_batch, recompute, layers; /* layers of a stage that are recomputed; -1: all */
+    int32_t away;                           /* layers whose activations wait on the host */
     double need_bytes;
 };
 
@@ -32,6 +33,7 @@ static enum stc_err with_choice(const struct stc_scenario *s, const struct choic
     out->said.micro_batch = c->micro_batch;
     out->said.recompute = c->recompute + 1; /* 0 is auto */
     out->said.recompute_layers = c->layers;
+    if (c->away > 0) out->said.offload_activations = c->away;
     out->resolved = 0;
     return stc_scenario_resolve(out, diag);
 }
@@ -79,23 +81,44 @@ static int recomputes(const struct stc_scenario *s, struct choice *out)
     return n;
 }
 
-/* Per micro-batch the first ways that fit: stronger recompute only costs time. */
+/* Over NVLink-C2C activations of a quarter, half, all layers may wait on the host
+ * instead, where the stack can (Megatron-Core does without a pipeline only). */
+static int offloads(const struct stc_scenario *s, struct choice *out)
+{
+    int n = 0;
+    if (!recompute_open(s) || s->said.offload_activations != STC_AUTO) return n;
+    if (!s->stack.offloads_activations || s->cluster.gpu.c2c_Bps <= 0 || s->layout.pp > 1) return n;
+    int32_t layers = stc_model_pipeline_layers(&s->model);
+    for (int32_t part = 4; part >= 1; part /= 2)
+        if (layers / part > 0)
+            out[n++] = (struct choice){.recompute = s->layout.recompute, .layers = s->layout.recompute_layers, .away = layers / part};
+    return n;
+}
+
+/* Adds the ways of a list up to the first that fits: stronger ones only cost time.
+ * 1: the very first does. */
+static int add_ways(const struct stc_scenario *s, int32_t micro_batch, const struct choice *ways, int n_ways,
+                    struct choice *out, int *n)
+{
+    double room = s->cluster.gpu.mem_bytes * (1 - keep_free_frac);
+    for (int k = 0; k < n_ways && *n < MAX_CHOICES; k++) {
+        struct stc_scenario t;
+        struct choice c = ways[k];
+        c.micro_batch = micro_batch;
+        if (with_choice(s, &c, &t, NULL) != STC_OK || need(&t, &c.need_bytes, NULL) != STC_OK) continue;
+        out[(*n)++] = c;
+        if (c.need_bytes <= room) return k == 0;
+    }
+    return 0;
+}
+
 static int choices(const struct stc_scenario *s, struct choice *out)
 {
     int32_t micro[MAX_CHOICES];
-    struct choice rec[8];
-    int n_micro = micro_batches(s, micro), n_rec = recomputes(s, rec), n = 0;
-    double room = s->cluster.gpu.mem_bytes * (1 - keep_free_frac);
-    for (int i = 0; i < n_micro; i++) {
-        for (int k = 0; k < n_rec && n < MAX_CHOICES; k++) {
-            struct stc_scenario t;
-            struct choice c = rec[k];
-            c.micro_batch = micro[i];
-            if (with_choice(s, &c, &t, NULL) != STC_OK || need(&t, &c.need_bytes, NULL) != STC_OK) continue;
-            out[n++] = c;
-            if (c.need_bytes <= room) break;
-        }
-    }
+    struct choice rec[8], away[4];
+    int n_micro = micro_batches(s, micro), n_rec = recomputes(s, rec), n_away = offloads(s, away), n = 0;
+    for (int i = 0; i < n_micro; i++)
+        if (!add_ways(s, micro[i], rec, n_rec, out, &n)) (void)add_ways(s, micro[i], away, n_away, out, &n);
     return n;
 }
 
