@@ -68,10 +68,8 @@ static void exchange(struct stc_nodes *s, enum stc_op_id id, double bytes)
     if (s->b->layout->ep <= 1) {
         return;
     }
-    struct stc_bnode *n = stc_node_coll(s, id, STC_COMM_ALL_TO_ALL, STC_AXIS_EP, bytes,
-                                        STC_COMM_ALL_TO_ALL, bytes);
-    n->op.shape.coll.overlap =
-        s->b->stack->overlap_moe ? STC_OVERLAP_NEXT : STC_OVERLAP_NONE;
+    (void)stc_node_coll(s, id, STC_COMM_ALL_TO_ALL, STC_AXIS_EP, bytes,
+                        STC_COMM_ALL_TO_ALL, bytes);
 }
 
 static void expert_tp(struct stc_nodes *s, int gather, double tokens)

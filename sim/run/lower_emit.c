@@ -200,7 +200,7 @@ void stc_low_pieces(struct stc_low *w, const struct stc_pieces *p, enum stc_whic
         const struct stc_piece *pc = &p->v[i];
         int wgrad = pc->pass == STC_PASS_WGRAD;
         if ((which == STC_WHICH_NO_WGRAD && wgrad) || (which == STC_WHICH_WGRAD && !wgrad)) continue;
-        if (w->o->explicit_joins && pc->is_coll) {
+        if (w->o->explicit_joins && pc->is_coll && pc->hidden == 0) {
             explicit_join(w, pc);
             continue;
         }

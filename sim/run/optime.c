@@ -214,11 +214,37 @@ static void work_piece(const struct stc_optime *t, const struct stc_op *op, stru
                              .n_launches = op->n_launches};
 }
 
+/* Expert exchange beside the compute of another micro-batch (Megatron-Core's
+ * combined forward and backward): of C ticks of exchange beside W of work, what
+ * exceeds W stays, and the work is slowed while both run. */
+static void hide_exchange(const struct stc_optime *t, const struct stc_coll_est *e, struct stc_pieces *l)
+{
+    double c = 0, w = 0;
+    for (int32_t i = 0; i < l->n; i++) {
+        if (l->v[i].is_coll && l->v[i].axis == STC_AXIS_EP) c += (double)l->v[i].ticks;
+        else if (!l->v[i].is_coll) w += (double)l->v[i].ticks;
+    }
+    if (c <= 0) return;
+    struct stc_overlap_comm beside;
+    stc_overlap_of_coll(e, &beside);
+    double rate = stc_overlap_compute_rate(&t->overlap, &t->s->cluster.gpu, STC_FAMILY_GEMM, &beside);
+    double both = c * rate < w ? c : w / rate; /* how long both run */
+    double exposed = c - both + both * (1 - rate);
+    for (int32_t i = 0; i < l->n; i++) {
+        struct stc_piece *p = &l->v[i];
+        if (!p->is_coll || p->axis != STC_AXIS_EP) continue;
+        p->hidden = p->ticks;
+        p->ticks = (stc_tick)((double)p->ticks * exposed / c + 0.5);
+    }
+}
+
 enum stc_err stc_optime(struct stc_arena *a, const struct stc_optime *t, const struct stc_ops *ops, struct stc_pieces *out)
 {
     *out = (struct stc_pieces){0};
     out->v = STC_NEW_N(a, struct stc_piece, (size_t)ops->n + 1);
     if (!out->v) return STC_ERR_NOMEM;
+    struct stc_coll_est exchange;
+    bool exchanges = false;
     const struct stc_op *pending = NULL; /* a collective that rides beside the next product */
     struct stc_coll_est pending_est, e;
     int32_t last_work = -1;              /* the product a PREV collective rides beside */
@@ -228,6 +254,10 @@ enum stc_err stc_optime(struct stc_arena *a, const struct stc_optime *t, const s
         out->keep_bytes += op->keep_bytes;
         if (op->kind == STC_OP_COLL) {
             coll_piece(t, op, pc, &out->ledger, &e);
+            if (op->shape.coll.axis == STC_AXIS_EP) {
+                exchange = e;
+                exchanges = true;
+            }
             bool next = op->shape.coll.overlap == STC_OVERLAP_NEXT && !pending && i + 1 < ops->n;
             if (next) {
                 pending = op;
@@ -253,6 +283,7 @@ enum stc_err stc_optime(struct stc_arena *a, const struct stc_optime *t, const s
         out->n++;
     }
     if (pending) coll_piece(t, pending, &out->v[out->n++], &(struct stc_ledger){0}, &e);
+    if (exchanges && t->s->stack.overlap_moe) hide_exchange(t, &exchange, out);
     for (int32_t i = 0; i < out->n; i++) {
         out->total += out->v[i].ticks;
         out->n_launches += out->v[i].n_launches;
