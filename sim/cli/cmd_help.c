@@ -16,23 +16,83 @@ static void overview(void)
            "Exit codes: 0 fine, 1 infeasible, 2 usage, 3 trouble.\n");
 }
 
-/* The rows hold no characters that JSON would have escaped. */
+/* "text" with JSON's escapes. */
+static void json_string(const char *text)
+{
+    putchar('"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            printf("\\%c", *text);
+        else if ((unsigned char)*text < ' ')
+            printf("\\u%04x", (unsigned)*text);
+        else
+            putchar(*text);
+    }
+    putchar('"');
+}
+
+static void json_head(void)
+{
+    printf("{\n \"what\": \"help\",\n \"schema\": 1,\n \"program\": \"stepcast\",\n "
+           "\"version\": \"%s\",\n",
+           stc_version());
+}
+
+static void json_pair(const char *key, const char *value, const char *end)
+{
+    json_string(key);
+    printf(": ");
+    json_string(value);
+    printf("%s", end);
+}
+
+static void json_row(const struct cli_cmd *c)
+{
+    json_pair("name", c->name, ", ");
+    json_pair("args", c->args, ", ");
+    json_pair("about", c->about, "");
+}
+
 static void overview_json(void)
 {
-    printf("{\n \"program\": \"stepcast\",\n \"version\": \"%s\",\n \"commands\": [",
-           stc_version());
-    for (int i = 0; cli_cmds[i]; i++)
-        printf("%s\n  {\"name\": \"%s\", \"args\": \"%s\", \"about\": \"%s\"}",
-               i ? "," : "", cli_cmds[i]->name, cli_cmds[i]->args, cli_cmds[i]->about);
+    json_head();
+    printf(" \"commands\": [");
+    for (int i = 0; cli_cmds[i]; i++) {
+        printf("%s\n  {", i ? "," : "");
+        json_row(cli_cmds[i]);
+        printf("}");
+    }
     printf("\n ]\n}\n");
 }
 
-static enum cli_exit keys(int markdown)
+static void command_json(const struct cli_cmd *c)
+{
+    json_head();
+    putchar(' ');
+    json_row(c);
+    printf(",\n ");
+    json_pair("details", c->details ? c->details : "", ",\n \"options\": [");
+    for (int k = 0; k < CLI_OPTS_MAX && c->opts[k].name; k++) {
+        printf("%s\n  {", k ? "," : "");
+        json_pair("name", c->opts[k].name, ", ");
+        json_pair("arg", c->opts[k].arg ? c->opts[k].arg : "", ", ");
+        json_pair("help", c->opts[k].help, "}");
+    }
+    printf("\n ]\n}\n");
+}
+
+static enum cli_exit keys(const struct cli_args *a)
 {
     struct stc_out out = {0};
     struct stc_diag diag = {""};
-    enum stc_err err = stc_help_keys(markdown, &out, &diag);
-    return err == STC_OK ? cli_print(&out) : cli_fail(err, &diag);
+    enum stc_err err = stc_help_keys(cli_value(a, "markdown") != NULL, &out, &diag);
+    if (err != STC_OK) return cli_fail(err, &diag);
+    if (!a->json) return cli_print(&out);
+    json_head();
+    putchar(' ');
+    json_pair("keys", out.data, "\n}\n");
+    stc_out_free(&out);
+    return CLI_FINE;
 }
 
 /* Text as mdoc wants it: a sentence a line, no line that begins like a request.
@@ -104,7 +164,7 @@ static enum cli_exit exec(const struct cli_args *a)
             overview();
         return CLI_FINE;
     }
-    if (strcmp(a->arg[0], "keys") == 0) return keys(cli_value(a, "markdown") != NULL);
+    if (strcmp(a->arg[0], "keys") == 0) return keys(a);
     if (strcmp(a->arg[0], "man") == 0) {
         manual();
         return CLI_FINE;
@@ -118,7 +178,10 @@ static enum cli_exit exec(const struct cli_args *a)
         cli_complain("help: %s: no such command; stepcast help lists them", a->arg[0]);
         return CLI_USAGE;
     }
-    cli_print_usage(cmd);
+    if (a->json)
+        command_json(cmd);
+    else
+        cli_print_usage(cmd);
     return CLI_FINE;
 }
 
