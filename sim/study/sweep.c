@@ -222,11 +222,12 @@ static enum stc_err mark_done(struct sweep *w, struct stc_db *db)
     return err;
 }
 
-/* Two sweeps are the same when scenario, axes and ways are. */
-static void signature(const struct stc_scenario *s, const struct stc_sweep_opts *o,
-                      char out[24])
+/* Two sweeps are the same when scenario, parameters, axes and ways are. */
+static void signature(const struct stc_scenario *s, const struct stc_run_params *p,
+                      const struct stc_sweep_opts *o, char out[24])
 {
     uint64_t h = stc_scenario_hash(s);
+    h = stc_hash64(h, &p->hash, sizeof p->hash);
     for (int i = 0; i < o->n_axes; i++)
         h = stc_hash64(h, &o->axis[i], sizeof o->axis[i]);
     const int ways[] = {o->tune, o->weak};
@@ -238,7 +239,7 @@ static enum stc_err put_head(const struct sweep *w)
 {
     char hash[24], have[64], text[8192], number[24];
     const struct stc_sweep_opts *o = w->o;
-    signature(w->s, o, hash);
+    signature(w->s, w->p, o, hash);
     enum stc_err err = stc_sweep_get_meta(w->db, "hash", have, sizeof have, w->diag);
     if (err != STC_OK) return err;
     if (have[0])

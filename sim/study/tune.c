@@ -302,10 +302,17 @@ static enum stc_err pick_front(struct stc_search *q, struct stc_tune_result *out
 static enum stc_err nothing_left(const struct stc_tune_result *r, struct stc_diag *diag)
 {
     const struct stc_tune_count *m = &r->count[STC_TUNE_MEMORY];
+    uint64_t fit = r->count[STC_TUNE_SIMULATED].n + r->count[STC_TUNE_BOUND].n;
     if (r->interrupted)
         return stc_fail(diag, STC_ERR_INTERRUPTED,
                         "stopped before any layout was simulated");
-    if (m->n > 0)
+    if (fit > 0 && r->objective == STC_OBJ_GPUS)
+        return stc_fail(
+            diag, STC_ERR_INFEASIBLE,
+            "none of %llu layouts meets the deadline; more GPUs (tune.gpus), "
+            "fewer tokens or more time would be right",
+            (unsigned long long)r->n_layouts);
+    if (m->n > 0 && fit == 0)
         return stc_fail(
             diag, STC_ERR_INFEASIBLE,
             "none of %llu layouts can be run: %llu do not fit, the nearest by "
@@ -313,12 +320,6 @@ static enum stc_err nothing_left(const struct stc_tune_result *r, struct stc_dia
             "would be right",
             (unsigned long long)r->n_layouts, (unsigned long long)m->n,
             m->least / 1073741824.0);
-    if (r->count[STC_TUNE_SIMULATED].n + r->count[STC_TUNE_BOUND].n > 0)
-        return stc_fail(
-            diag, STC_ERR_INFEASIBLE,
-            "none of %llu layouts meets the deadline; more GPUs (tune.gpus), "
-            "fewer tokens or more time would be right",
-            (unsigned long long)r->n_layouts);
     const struct stc_tune_count *d = &r->count[STC_TUNE_MODEL];
     return stc_fail(
         diag, STC_ERR_INFEASIBLE,
@@ -380,8 +381,9 @@ static enum stc_err open_journal(struct stc_search *q, struct stc_tune_result *o
         snprintf(path, sizeof path, "%s", q->o->journal);
     else
         snprintf(path, sizeof path, "%s.%d", q->o->journal, q->team->rank);
-    enum stc_err err = stc_journal_open(&q->journal, path, stc_tune_space_hash(q->sp),
-                                        replayed, q, q->diag);
+    enum stc_err err =
+        stc_journal_open(&q->journal, path, stc_tune_space_hash(q->sp) ^ q->p->hash,
+                         replayed, q, q->diag);
     qsort(q->kept, q->n_kept, q->kept ? sizeof *q->kept : 1, by_id);
     for (uint64_t i = 0; i < q->sp->n_nodes; i++)
         out->resumed |= (int)q->node[i].done;
