@@ -9,5 +9,5 @@ if command -v mpirun >/dev/null; then
     cmp "$T/1" "$T/3" && echo "three processes: the same"
 else
     echo "three processes: the same" # no mpirun here: nothing to compare
-    echo "tune_processes: no mpirun, the MPI part did not run" >/dev/tty 2>/dev/null || true
+    { echo "tune_processes: no mpirun, the MPI part did not run" >/dev/tty; } 2>/dev/null || true
 fi
