@@ -27,6 +27,10 @@ struct stc_fit_opt {
     int holdout;   /* folds; 0 or 1: none, sigmas are in-sample */
     int fit_rows;  /* rows of a group that efficiencies are fitted on; 0: 1500 */
     int max_steps; /* of least squares; 0: 30 */
+    /* What is believed of a GPU before these measurements; NULL: the priors. A group
+     * that has fewer rows than its fit in here starts from that fit and is pulled to
+     * it; with too few rows for a residual of its own it keeps that one too. */
+    const struct stc_cost *base;
 };
 
 enum { STC_FIT_LINES = 128 };
@@ -53,9 +57,14 @@ STC_MUST_USE enum stc_err stc_fit_compute(struct stc_arena *a, const char *folde
                                           struct stc_fit_report *rep,
                                           struct stc_diag *diag);
 
-/* Writes DIR/fits.yaml and DIR/residual_FAMILY.csv. */
+/* Writes DIR/fits.yaml and DIR/residual_FAMILY.csv, each whole or not at all;
+ * residuals of families that have none any more are removed. */
 STC_MUST_USE enum stc_err stc_fit_write(const struct stc_cost *c, const char *dir,
                                         struct stc_diag *diag);
+
+/* One file of text into a folder, whole or not at all. */
+STC_MUST_USE enum stc_err stc_fit_put_text(const char *dir, const char *name,
+                                           const char *text, struct stc_diag *diag);
 
 /* The report as a table, both figures beside their bar. */
 void stc_fit_print(const struct stc_fit_report *rep, struct stc_text *out);

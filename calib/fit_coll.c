@@ -28,7 +28,8 @@ static void residuals(void *arg, const double *x, double *r)
         struct stc_coll_est e;
         stc_coll_time(j->p, &j->row[i]->g, j->row[i]->coll, j->row[i]->bytes,
                       &j->row[i]->f, &e);
-        r[i] = log(e.physics_s / j->row[i]->seconds);
+        /* without a base there is no residual yet: seconds are the physics' */
+        r[i] = log(e.seconds / j->row[i]->seconds);
     }
 }
 
@@ -107,6 +108,7 @@ static enum stc_err fit_gens(struct stc_arena *a, struct job *j,
         struct stc_coll_gen_fit *f = &j->p->gen[g];
         gather(j, rows, keep, in_gen, g, 0);
         if (j->n == 0) continue;
+        j->p->use_residual = f->n_rows > 0;
         double clock_hz = stc_coll_gen_clock_hz((enum stc_gen)g);
         start_at_clock(f->v, stc_cg_terms, STC_CG_COUNT, f->clock_hz / clock_hz);
         f->clock_hz = clock_hz;
@@ -126,6 +128,7 @@ static enum stc_err fit_nets(struct stc_arena *a, struct job *j,
     for (int t = 0; err == STC_OK && t < STC_FABRIC_TECH_COUNT; t++) {
         gather(j, rows, keep, on_net, t, 0);
         if (j->n == 0) continue;
+        j->p->use_residual = j->p->net[t].n_rows > 0;
         j->p->net[t].n_rows = j->n;
         j->v = j->p->net[t].v;
         j->n_par = STC_CN_COUNT;
@@ -148,9 +151,10 @@ static double job_error(const struct job *j, int n_ranks)
 }
 
 /* The size up to which the library keeps to its own kernel, tried by doublings. */
-static void fit_limits(struct job *j, struct stc_coll_custom_fit *f)
+static void fit_limits(struct job *j, struct stc_coll_custom_fit *f, bool known)
 {
     for (int s = 0; s < STC_CUSTOM_SIZES; s++) {
+        if (known && job_error(j, 2 << s) <= 0.0) continue; /* no such group here */
         double best = INFINITY, best_bytes = f->max_bytes[s];
         for (int e = 18; e <= 30; e++) {
             f->max_bytes[s] = exp2((double)e);
@@ -174,6 +178,7 @@ static enum stc_err fit_customs(struct stc_arena *a, struct job *j,
             struct stc_coll_custom_fit *f = &j->p->custom[l][g];
             gather(j, rows, keep, of_lib, g, l);
             if (j->n == 0) continue;
+            bool known = j->p->use_residual = f->n_rows > 0;
             double clock_hz = stc_coll_gen_clock_hz((enum stc_gen)g);
             start_at_clock(f->v, stc_cc_terms, STC_CC_COUNT, f->clock_hz / clock_hz);
             f->clock_hz = clock_hz;
@@ -181,18 +186,65 @@ static enum stc_err fit_customs(struct stc_arena *a, struct job *j,
             j->v = f->v;
             j->n_par = STC_CC_COUNT;
             for (int round = 0; err == STC_OK && round < CUSTOM_ROUNDS; round++) {
-                fit_limits(j, f);
+                fit_limits(j, f, known);
                 err = run_job(a, j, pull_custom, diag);
             }
         }
     return err;
 }
 
+/* ==== what was known before ==== */
+
+static int n_rows_of(const struct stc_coll_rows *rows, const bool *keep, row_test *test,
+                     int a, int b)
+{
+    int n = 0;
+    for (int i = 0; i < rows->n; i++)
+        n +=
+            (keep == NULL || keep[i]) && usable(&rows->v[i]) && test(&rows->v[i], a, b);
+    return n;
+}
+
+/* Terms that more rows stand behind in base than in all of `rows` (not only those
+ * that a fold keeps: a fold must not learn from base what it left out). */
+static void start_from(const struct stc_coll_params *base,
+                       const struct stc_coll_rows *rows, struct stc_coll_params *p)
+{
+    for (int g = 0; g < STC_GEN_COUNT; g++) {
+        if (base->gen[g].n_rows > n_rows_of(rows, NULL, in_gen, g, 0))
+            p->gen[g] = base->gen[g];
+        for (int l = STC_COLL_LIB_NCCL + 1; l < STC_COLL_LIB_COUNT; l++)
+            if (base->custom[l][g].n_rows > n_rows_of(rows, NULL, of_lib, g, l))
+                p->custom[l][g] = base->custom[l][g];
+    }
+    for (int t = 0; t < STC_FABRIC_TECH_COUNT; t++)
+        if (base->net[t].n_rows > n_rows_of(rows, NULL, on_net, t, 0))
+            p->net[t] = base->net[t];
+    memcpy(p->res, base->res, sizeof p->res);
+    p->n_res = base->n_res;
+    memcpy(p->sigma_log, base->sigma_log, sizeof p->sigma_log);
+    stc_coll_params_index(p);
+}
+
+/* What was only believed is not measured. */
+static void keep_own(const struct stc_coll_rows *rows, const bool *keep,
+                     struct stc_coll_params *p)
+{
+    for (int g = 0; g < STC_GEN_COUNT; g++) {
+        if (n_rows_of(rows, keep, in_gen, g, 0) == 0) p->gen[g].n_rows = 0;
+        for (int l = STC_COLL_LIB_NCCL + 1; l < STC_COLL_LIB_COUNT; l++)
+            if (n_rows_of(rows, keep, of_lib, g, l) == 0) p->custom[l][g].n_rows = 0;
+    }
+    for (int t = 0; t < STC_FABRIC_TECH_COUNT; t++)
+        if (n_rows_of(rows, keep, on_net, t, 0) == 0) p->net[t].n_rows = 0;
+}
+
 enum stc_err stc_fit_coll_rows(struct stc_arena *a, const struct stc_coll_rows *rows,
-                               const bool *keep, struct stc_coll_params *out,
-                               struct stc_diag *diag)
+                               const bool *keep, const struct stc_coll_params *base,
+                               struct stc_coll_params *out, struct stc_diag *diag)
 {
     stc_coll_params_prior(out);
+    if (base != NULL) start_from(base, rows, out);
     out->use_residual = false;
     struct job j = {.p = out,
                     .row = STC_NEW_N(a, const struct stc_coll_row *, (size_t)rows->n)};
@@ -208,10 +260,12 @@ enum stc_err stc_fit_coll_rows(struct stc_arena *a, const struct stc_coll_rows *
     stc_coll_params_transfer(out);
     stc_fit_coll_residuals(rows, keep, out);
     out->use_residual = true;
+    if (base != NULL) keep_own(rows, keep, out);
     return STC_OK;
 }
 
 enum stc_err stc_fit_coll(struct stc_arena *a, const char *folder,
+                          const struct stc_coll_params *base,
                           struct stc_coll_params *out, struct stc_coll_cv *cv,
                           struct stc_diag *diag)
 {
@@ -225,8 +279,8 @@ enum stc_err stc_fit_coll(struct stc_arena *a, const char *folder,
         (void)snprintf(path, sizeof path, "%s/collectives.csv", folder);
     /* Below 1 KiB a collective is its launch; the bars and the fit start there. */
     enum stc_err err = stc_coll_rows_read(a, path, 1024.0, &rows, diag);
-    if (err == STC_OK) err = stc_fit_coll_rows(a, &rows, NULL, out, diag);
+    if (err == STC_OK) err = stc_fit_coll_rows(a, &rows, NULL, base, out, diag);
     if (err == STC_OK && cv != NULL)
-        err = stc_fit_coll_validate(a, &rows, out, cv, diag);
+        err = stc_fit_coll_validate(a, &rows, base, out, cv, diag);
     return err;
 }

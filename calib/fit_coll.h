@@ -44,8 +44,12 @@ struct stc_coll_cv {
 };
 
 /* Fits on FOLDER/micro/collectives.csv, else FOLDER/collectives.csv. cv NULL:
- * no cross-validation, sigmas stay priors. */
+ * no cross-validation, sigmas stay those of base, else priors. base: what is
+ * believed before (NULL: the priors); terms that more rows stand behind there start
+ * from it, are pulled to it, and are fitted under its residuals. Only what has rows
+ * in FOLDER is in *out as measured. */
 STC_MUST_USE enum stc_err stc_fit_coll(struct stc_arena *a, const char *folder,
+                                       const struct stc_coll_params *base,
                                        struct stc_coll_params *out,
                                        struct stc_coll_cv *cv, struct stc_diag *diag);
 
@@ -53,6 +57,7 @@ STC_MUST_USE enum stc_err stc_fit_coll(struct stc_arena *a, const char *folder,
 STC_MUST_USE enum stc_err stc_fit_coll_rows(struct stc_arena *a,
                                             const struct stc_coll_rows *rows,
                                             const bool *keep,
+                                            const struct stc_coll_params *base,
                                             struct stc_coll_params *out,
                                             struct stc_diag *diag);
 /* Its last part: the residual tables, for the terms that are in p. */
@@ -61,6 +66,7 @@ void stc_fit_coll_residuals(const struct stc_coll_rows *rows, const bool *keep,
 /* Fills cv and the sigmas of p. */
 STC_MUST_USE enum stc_err stc_fit_coll_validate(struct stc_arena *a,
                                                 const struct stc_coll_rows *rows,
+                                                const struct stc_coll_params *base,
                                                 struct stc_coll_params *p,
                                                 struct stc_coll_cv *cv,
                                                 struct stc_diag *diag);

@@ -15,6 +15,7 @@ struct left_out {
 struct cv {
     struct stc_arena *a;
     const struct stc_coll_rows *rows;
+    const struct stc_coll_params *base;
     struct stc_diag *diag;
     struct stc_coll_params *fit; /* scratch */
     bool *keep;
@@ -46,7 +47,7 @@ static unsigned fold_of(const struct stc_coll_row *r)
 
 static enum stc_err refit(struct cv *v)
 {
-    return stc_fit_coll_rows(v->a, v->rows, v->keep, v->fit, v->diag);
+    return stc_fit_coll_rows(v->a, v->rows, v->keep, v->base, v->fit, v->diag);
 }
 
 static void score(struct cv *v, struct left_out *into, const bool *who)
@@ -259,12 +260,14 @@ static void table(const struct cv *v, const struct stc_coll_params *p,
 
 enum stc_err stc_fit_coll_validate(struct stc_arena *a,
                                    const struct stc_coll_rows *rows,
+                                   const struct stc_coll_params *base,
                                    struct stc_coll_params *p, struct stc_coll_cv *cv,
                                    struct stc_diag *diag)
 {
     size_t n = (size_t)rows->n;
     struct cv v = {.a = a,
                    .rows = rows,
+                   .base = base,
                    .diag = diag,
                    .fit = STC_NEW(a, struct stc_coll_params),
                    .keep = STC_NEW_N(a, bool, n),

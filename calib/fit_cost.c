@@ -18,7 +18,14 @@ struct problem {
     const struct stc_cost_row **rows;
     int n, n_par;
     const struct stc_par_info *info;
+    const struct stc_residual *kept; /* that will multiply the physics; NULL: none */
 };
+
+/* The residual that stays as it was known: too few rows for another. */
+static const struct stc_residual *kept_residual(const struct stc_fit_group *g)
+{
+    return g->base != NULL && g->n < MIN_TREE_ROWS ? g->base->residual : NULL;
+}
 
 /* u in R <-> value in [low, high], in the logarithm. */
 static double to_value(const struct stc_par_info *p, double u)
@@ -42,11 +49,20 @@ static void log_errors(void *arg, const double *u, double *r)
 
     for (int j = 0; j < p->n_par; j++)
         v[j] = to_value(&p->info[j], u[j]);
-    t.want_features = false;
+    t.want_features = p->kept != NULL;
     for (int i = 0; i < p->n; i++) {
+        struct stc_residual_hit hit = {0};
         stc_cost_row_terms(p->rows[i], v, &t);
-        r[i] = log(t.seconds / p->rows[i]->seconds);
+        if (p->kept != NULL) stc_residual_at(p->kept, t.feat, &hit);
+        r[i] = log(t.seconds / p->rows[i]->seconds) + hit.log_factor;
     }
+}
+
+/* Of a generic prior little is kept; what is known of this very GPU moves only as
+ * far as its few rows ask. */
+static double pull_of(const struct stc_fit_group *g, int n)
+{
+    return (g->base != NULL ? 0.05 : 0.02) * sqrt(n / 1000.0 + 0.01);
 }
 
 /* Fits v in place from where it stands, on the rows not in `fold` (-1: all). */
@@ -68,11 +84,12 @@ static enum stc_err fit_values(struct stc_fit_group *g, const struct stc_fit_opt
         double draw = stc_rng_uniform(&rng);
         if (draw < keep && (fold < 0 || g->fold[i] != fold)) rows[n++] = &g->rows[i];
     }
-    struct problem p = {.rows = rows, .n = n, .n_par = n_par, .info = info};
+    struct problem p = {
+        .rows = rows, .n = n, .n_par = n_par, .info = info, .kept = kept_residual(g)};
     double *work = STC_NEW_N(&g->arena, double, (size_t)n *((size_t)n_par + 2));
     if (work == NULL) return stc_fail(&g->diag, STC_ERR_NOMEM, "fit");
     for (int j = 0; j < n_par; j++) {
-        prior[j] = to_u(&info[j], info[j].prior);
+        prior[j] = to_u(&info[j], g->base != NULL ? g->base->v[j] : info[j].prior);
         u[j] = to_u(&info[j], v[j]);
     }
     struct stc_lm lm = {.n_par = n_par,
@@ -80,7 +97,7 @@ static enum stc_err fit_values(struct stc_fit_group *g, const struct stc_fit_opt
                         .residuals = log_errors,
                         .arg = &p,
                         .prior = prior,
-                        .pull = 0.02 * sqrt(n / 1000.0 + 0.01),
+                        .pull = pull_of(g, n),
                         .corner = 0.06,
                         .max_steps = max_steps,
                         .work = work};
@@ -107,7 +124,7 @@ static enum stc_err keep_evidence(struct stc_fit_group *g, const float *feat,
 }
 
 static enum stc_err fit_residual(struct stc_fit_group *g, int fold, const double *v,
-                                 struct stc_residual **out)
+                                 const struct stc_residual **out)
 {
     int n_axes, n_feats = stc_cost_n_feats((enum stc_family)g->rows[0].family, &n_axes),
                 n = 0;
@@ -115,7 +132,7 @@ static enum stc_err fit_residual(struct stc_fit_group *g, int fold, const double
     double *y = STC_NEW_N(&g->arena, double, (size_t)g->n);
     struct stc_residual *r = STC_NEW(&g->arena, struct stc_residual);
 
-    *out = NULL;
+    *out = kept_residual(g);
     if (g->n < MIN_TREE_ROWS) return STC_OK;
     if (feat == NULL || y == NULL || r == NULL)
         return stc_fail(&g->diag, STC_ERR_NOMEM, "residual");
@@ -169,7 +186,7 @@ static enum stc_err one_fold(struct stc_fit_group *g, const struct stc_fit_opt *
                              int fold)
 {
     double v[STC_PAR_MAX];
-    struct stc_residual *res;
+    const struct stc_residual *res;
 
     memcpy(v, g->fit.v, sizeof v);
     enum stc_err err = fit_values(g, opt, fold, 6, v);
@@ -196,12 +213,24 @@ static double sigma_of(const double *e, int n, double *scratch)
     return n > 0 ? stc_quantile_sorted(scratch, (size_t)n, 0.88) / 1.645 : 0;
 }
 
+/* A handful of rows cannot show how unsure a forecast is: not less than was known. */
+static void doubt_few(struct stc_fit_group *g)
+{
+    struct stc_fit *f = &g->fit;
+    if (g->n >= MIN_TREE_ROWS) return;
+    f->sigma_plain = fmax(f->sigma_plain, g->base->sigma_plain);
+    f->sigma_resid =
+        f->residual != NULL ? fmax(f->sigma_resid, g->base->sigma_resid) : 0;
+    f->err_plain = fmax(f->err_plain, g->base->err_plain);
+    f->err_resid = f->residual != NULL ? fmax(f->err_resid, g->base->err_resid) : 0;
+}
+
 void stc_fit_group(struct stc_fit_group *g, const struct stc_fit_opt *opt)
 {
     const struct stc_cost_row *r = g->rows;
     int n_par, steps = opt->max_steps > 0 ? opt->max_steps : 30, folds = opt->holdout;
     const struct stc_par_info *info = stc_par_table((enum stc_family)r->family, &n_par);
-    struct stc_residual *res = NULL;
+    const struct stc_residual *res = NULL;
     double *scratch = STC_NEW_N(&g->arena, double, (size_t)g->n);
 
     g->fit = (struct stc_fit){.gen = r->gpu->gen,
@@ -211,9 +240,9 @@ void stc_fit_group(struct stc_fit_group *g, const struct stc_fit_opt *opt)
                               .n_rows = g->n};
     memcpy(g->fit.gpu, r->gpu->name, sizeof g->fit.gpu);
     for (int j = 0; j < n_par; j++)
-        g->fit.v[j] = info[j].prior;
+        g->fit.v[j] = g->base != NULL ? g->base->v[j] : info[j].prior;
     /* Recipes that quantise start from a launch of it, not from none. */
-    if (r->family == STC_FAMILY_GEMM &&
+    if (g->base == NULL && r->family == STC_FAMILY_GEMM &&
         stc_dtype_info((enum stc_dtype)r->variant)->act_bytes < 2)
         g->fit.v[STC_GP_QUANT_S] = 3e-6;
     g->plain = STC_NEW_N(&g->arena, double, (size_t)g->n);
@@ -236,6 +265,7 @@ void stc_fit_group(struct stc_fit_group *g, const struct stc_fit_opt *opt)
     g->fit.err_resid = res != NULL ? mape(g->full, g->n) : 0;
     g->fit.sigma_plain = sigma_of(g->plain, g->n, scratch);
     g->fit.sigma_resid = res != NULL ? sigma_of(g->full, g->n, scratch) : 0;
+    if (g->base != NULL) doubt_few(g);
 }
 
 /* ==== pooled over GPUs ==== */
@@ -307,6 +337,20 @@ static int cut_groups(const struct stc_cost_rows *rows, struct stc_fit_group *g,
         g[n - 1].n++;
     }
     return n;
+}
+
+/* The fit of this very group, if more is behind it than the group's own rows. */
+static const struct stc_fit *better_known(const struct stc_cost *base,
+                                          const struct stc_fit_group *g)
+{
+    const struct stc_cost_row *r = g->rows;
+    for (int i = 0; base != NULL && i < base->n_fits; i++) {
+        const struct stc_fit *f = &base->fits[i];
+        if (f->family == r->family && f->variant == r->variant && f->n_rows > g->n &&
+            strcmp(f->gpu, r->gpu->name) == 0)
+            return f;
+    }
+    return NULL;
 }
 
 static enum stc_err gather(struct stc_arena *a, struct stc_fit_group *g, int n,
@@ -391,6 +435,8 @@ enum stc_err stc_fit_compute(struct stc_arena *a, const char *folder,
     int n = cut_groups(&rows, g, MOST);
     if (n < 0)
         return stc_fail(diag, STC_ERR_RANGE, "more than %d groups of rows", MOST);
+    for (int i = 0; i < n; i++)
+        g[i].base = better_known(opt->base, &g[i]);
 #pragma omp parallel for schedule(dynamic)
     for (int i = 0; i < n; i++)
         stc_fit_group(&g[i], opt);

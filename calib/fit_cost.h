@@ -8,6 +8,7 @@
 struct stc_fit_group {
     const struct stc_cost_row *rows;
     int n;
+    const struct stc_fit *base; /* better known than by these rows; NULL: no */
     struct stc_fit fit;
     double *plain,
         *full;     /* [n] log(forecast / measured), left out; 0 without holdout */

@@ -3,18 +3,31 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "calib/evidence_pack.h"
 #include "calib/fit.h"
 #include "kernels/residual.h"
 
+/* Files are written under another name and moved when all are whole: a kill at any
+ * moment leaves the old file or the new one. */
+static const char unfinished[] = ".new";
+
+static enum stc_err path_in(const char *dir, const char *name, const char *suffix,
+                            char path[1024], struct stc_diag *diag)
+{
+    int n = snprintf(path, 1024, "%s/%s%s", dir, name, suffix);
+    if (n < 0 || n >= 1024)
+        return stc_fail(diag, STC_ERR_RANGE, "%.500s: path too long", dir);
+    return STC_OK;
+}
+
 static enum stc_err open_in(const char *dir, const char *name, FILE **out,
                             struct stc_diag *diag)
 {
     char path[1024];
-    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return stc_fail(diag, STC_ERR_RANGE, "%s: path too long", dir);
+    enum stc_err err = path_in(dir, name, unfinished, path, diag);
+    if (err != STC_OK) return err;
     *out = fopen(path, "w");
     return *out != NULL ? STC_OK
                         : stc_fail(diag, STC_ERR_IO, "%s: %s", path, strerror(errno));
@@ -22,10 +35,33 @@ static enum stc_err open_in(const char *dir, const char *name, FILE **out,
 
 static enum stc_err close_it(FILE *f, const char *name, struct stc_diag *diag)
 {
-    bool bad = ferror(f) != 0;
+    bool bad = fflush(f) != 0 || ferror(f) != 0 || fsync(fileno(f)) != 0;
     if (fclose(f) != 0 || bad)
         return stc_fail(diag, STC_ERR_IO, "%s: could not be written", name);
     return STC_OK;
+}
+
+/* Moves a finished file into place; made false: takes an older one away. */
+static enum stc_err settle(const char *dir, const char *name, bool made,
+                           struct stc_diag *diag)
+{
+    char from[1024], to[1024];
+    enum stc_err err = path_in(dir, name, unfinished, from, diag);
+    if (err == STC_OK) err = path_in(dir, name, "", to, diag);
+    if (err != STC_OK) return err;
+    int bad = made ? rename(from, to) : unlink(to) != 0 && errno != ENOENT;
+    return bad ? stc_fail(diag, STC_ERR_IO, "%s: %s", to, strerror(errno)) : STC_OK;
+}
+
+enum stc_err stc_fit_put_text(const char *dir, const char *name, const char *text,
+                              struct stc_diag *diag)
+{
+    FILE *f;
+    enum stc_err err = open_in(dir, name, &f, diag);
+    if (err != STC_OK) return err;
+    fputs(text, f);
+    err = close_it(f, name, diag);
+    return err == STC_OK ? settle(dir, name, true, diag) : err;
 }
 
 static void write_fit(FILE *f, const struct stc_fit *t)
@@ -94,16 +130,25 @@ static void write_range(FILE *f, const struct stc_fit *t, const struct stc_resid
                 (double)r->hi[i]);
 }
 
+static bool has_residual(const struct stc_cost *c, int family)
+{
+    for (int i = 0; i < c->n_fits; i++)
+        if (c->fits[i].family == family && c->fits[i].residual != NULL) return true;
+    return false;
+}
+
+static void residual_name(int family, char name[64])
+{
+    snprintf(name, 64, "residual_%s.csv", stc_family_name((enum stc_family)family));
+}
+
 static enum stc_err write_residuals(const struct stc_cost *c, enum stc_family family,
                                     const char *dir, struct stc_diag *diag)
 {
     char name[64];
     FILE *f;
-    snprintf(name, sizeof name, "residual_%s.csv", stc_family_name(family));
-    bool any = false;
-    for (int i = 0; i < c->n_fits; i++)
-        any |= c->fits[i].family == family && c->fits[i].residual != NULL;
-    if (!any) return STC_OK;
+    residual_name(family, name);
+    if (!has_residual(c, family)) return STC_OK;
     enum stc_err err = open_in(dir, name, &f, diag);
     if (err != STC_OK) return err;
     fputs("gpu,variant,kind,index,a,b\n", f);
@@ -128,5 +173,10 @@ enum stc_err stc_fit_write(const struct stc_cost *c, const char *dir,
     enum stc_err err = write_yaml(c, dir, diag);
     for (int f = 0; f < STC_FITTED_COUNT && err == STC_OK; f++)
         err = write_residuals(c, (enum stc_family)f, dir, diag);
-    return err;
+    for (int f = 0; f < STC_FITTED_COUNT && err == STC_OK; f++) {
+        char name[64];
+        residual_name(f, name);
+        err = settle(dir, name, has_residual(c, f), diag);
+    }
+    return err == STC_OK ? settle(dir, "fits.yaml", true, diag) : err;
 }

@@ -1,7 +1,12 @@
 #include "calib/load_coll.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "sim/base/text.h"
 
 static const enum stc_family families[] = {STC_FAMILY_COLL_NVLINK, STC_FAMILY_COLL_NET,
                                            STC_FAMILY_COLL_CUSTOM, STC_FAMILY_P2P};
@@ -236,8 +241,10 @@ static enum stc_err read_residuals(const struct stc_node *list,
     return STC_OK;
 }
 
-enum stc_err stc_load_coll_doc(const struct stc_node *root, struct stc_coll_params *out,
-                               struct stc_diag *diag)
+/* sigma_log: what holds for families that the file does not name; NULL: priors. */
+static enum stc_err load_onto(const struct stc_node *root,
+                              double sigma_log[][STC_TIER_COUNT],
+                              struct stc_coll_params *out, struct stc_diag *diag)
 {
     static const struct {
         const char *key;
@@ -251,6 +258,7 @@ enum stc_err stc_load_coll_doc(const struct stc_node *root, struct stc_coll_para
     enum { N = sizeof parts / sizeof parts[0] };
     struct stc_coll_params p;
     stc_coll_params_prior(&p);
+    if (sigma_log != NULL) memcpy(p.sigma_log, sigma_log, sizeof p.sigma_log);
     enum stc_err err = STC_OK;
     for (const struct stc_node *e = root->first; err == STC_OK && e != NULL;
          e = e->next) {
@@ -270,6 +278,12 @@ enum stc_err stc_load_coll_doc(const struct stc_node *root, struct stc_coll_para
     return STC_OK;
 }
 
+enum stc_err stc_load_coll_doc(const struct stc_node *root, struct stc_coll_params *out,
+                               struct stc_diag *diag)
+{
+    return load_onto(root, NULL, out, diag);
+}
+
 enum stc_err stc_load_coll(struct stc_coll_params *out, struct stc_diag *diag)
 {
     struct stc_arena a = STC_ARENA_INIT;
@@ -278,6 +292,91 @@ enum stc_err stc_load_coll(struct stc_coll_params *out, struct stc_diag *diag)
     if (err == STC_OK) err = stc_load_coll_doc(root, out, diag);
     stc_arena_free(&a);
     return err;
+}
+
+/* ==== over the shipped ==== */
+
+static bool same_series(const struct stc_coll_res *a, const struct stc_coll_res *b)
+{
+    return a->gen == b->gen && a->lib == b->lib && a->coll == b->coll &&
+           a->n_ranks == b->n_ranks && a->n_nodes == b->n_nodes &&
+           (a->n_nodes == 1 || a->net == b->net);
+}
+
+static enum stc_err lay_series(struct stc_coll_params *p, const struct stc_coll_res *r,
+                               struct stc_diag *diag)
+{
+    int i = 0;
+    while (i < p->n_res && !same_series(&p->res[i], r))
+        i++;
+    if (i == STC_RES_SERIES)
+        return stc_fail(diag, STC_ERR_RANGE, "more than %d series of collectives",
+                        (int)STC_RES_SERIES);
+    p->res[i] = *r;
+    if (i == p->n_res) p->n_res++;
+    return STC_OK;
+}
+
+static enum stc_err lay_over(struct stc_coll_params *p,
+                             const struct stc_coll_params *own, struct stc_diag *diag)
+{
+    enum stc_err err = STC_OK;
+    for (int g = 0; g < STC_GEN_COUNT; g++) {
+        if (own->gen[g].n_rows > 0) p->gen[g] = own->gen[g];
+        for (int l = 0; l < STC_COLL_LIB_COUNT; l++)
+            if (own->custom[l][g].n_rows > 0) p->custom[l][g] = own->custom[l][g];
+    }
+    for (int n = 0; n < STC_FABRIC_TECH_COUNT; n++)
+        if (own->net[n].n_rows > 0) p->net[n] = own->net[n];
+    for (int i = 0; i < own->n_res && err == STC_OK; i++)
+        err = lay_series(p, &own->res[i], diag);
+    memcpy(p->sigma_log, own->sigma_log, sizeof p->sigma_log);
+    return err;
+}
+
+enum stc_err stc_load_coll_over(const char *dir, struct stc_coll_params *out,
+                                struct stc_diag *diag)
+{
+    char path[1024];
+    int n = snprintf(path, sizeof path, "%s/fits_coll.yaml", dir);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return stc_fail(diag, STC_ERR_RANGE, "%s: path too long", dir);
+    enum stc_err err = stc_load_coll(out, diag);
+    if (err != STC_OK || access(path, R_OK) != 0) return err;
+    struct stc_arena a = STC_ARENA_INIT;
+    struct stc_coll_params *own = STC_NEW(&a, struct stc_coll_params);
+    const struct stc_node *root = NULL;
+    if (own == NULL) return stc_fail(diag, STC_ERR_NOMEM, "%s: out of memory", path);
+    err = stc_doc_read_file(&a, path, &root, diag);
+    if (err == STC_OK) err = load_onto(root, out->sigma_log, own, diag);
+    if (err == STC_OK) err = lay_over(out, own, diag);
+    if (err == STC_OK) stc_coll_params_transfer(out);
+    stc_arena_free(&a);
+    return err;
+}
+
+uint64_t stc_coll_hash(const struct stc_coll_params *p)
+{
+    uint64_t h = STC_HASH_INIT;
+    for (int g = 0; g < STC_GEN_COUNT; g++) {
+        h = stc_hash64(h, p->gen[g].v, sizeof p->gen[g].v);
+        h = stc_hash64(h, &p->gen[g].clock_hz, sizeof p->gen[g].clock_hz);
+        for (int l = 0; l < STC_COLL_LIB_COUNT; l++) {
+            const struct stc_coll_custom_fit *c = &p->custom[l][g];
+            h = stc_hash64(h, c->v, sizeof c->v);
+            h = stc_hash64(h, c->max_bytes, sizeof c->max_bytes);
+        }
+    }
+    for (int n = 0; n < STC_FABRIC_TECH_COUNT; n++)
+        h = stc_hash64(h, p->net[n].v, sizeof p->net[n].v);
+    for (int i = 0; i < p->n_res; i++) {
+        const struct stc_coll_res *r = &p->res[i];
+        const int id[] = {(int)r->gen, (int)r->lib, (int)r->coll,
+                          (int)r->net, r->n_ranks,  r->n_nodes};
+        h = stc_hash64(h, id, sizeof id);
+        h = stc_hash64(h, r->log_ratio, sizeof r->log_ratio);
+    }
+    return stc_hash64(h, p->sigma_log, sizeof p->sigma_log);
 }
 
 /* ==== writing ==== */

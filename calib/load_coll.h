@@ -30,6 +30,13 @@ STC_MUST_USE enum stc_err stc_load_coll(struct stc_coll_params *out,
 STC_MUST_USE enum stc_err stc_load_coll_doc(const struct stc_node *root,
                                             struct stc_coll_params *out,
                                             struct stc_diag *diag);
+/* The shipped parameters with those of DIR/fits_coll.yaml over them: a generation,
+ * fabric or library that the file measured replaces the shipped one, a residual the
+ * series of the same name; sigmas are the file's. No such file: as shipped. */
+STC_MUST_USE enum stc_err stc_load_coll_over(const char *dir,
+                                             struct stc_coll_params *out,
+                                             struct stc_diag *diag);
+uint64_t stc_coll_hash(const struct stc_coll_params *p);
 /* The same as text; reading it back gives the same parameters. */
 void stc_coll_params_write(const struct stc_coll_params *p, struct stc_text *out);
 /* What writing and reading does to the numbers (6 digits, permille): apply it

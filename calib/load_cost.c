@@ -400,3 +400,87 @@ enum stc_err stc_cost_load_dir(struct stc_arena *a, const char *dir,
     enum stc_err err = stc_doc_read_file(a, path, &root, diag);
     return err == STC_OK ? load_from(a, dir, root, out, diag) : err;
 }
+
+/* ==== over the shipped ==== */
+
+/* Fits that were loaded come first; those made by the index have no rows. */
+static int n_loaded(const struct stc_cost *c)
+{
+    int n = 0;
+    while (n < c->n_fits && c->fits[n].n_rows > 0)
+        n++;
+    return n;
+}
+
+static enum stc_err lay_over(struct stc_cost *c, const struct stc_cost *own,
+                             const char *dir, struct stc_diag *diag)
+{
+    int n_own = n_loaded(own);
+    c->n_fits = n_loaded(c);
+    for (int i = 0; i < n_own; i++) {
+        const struct stc_fit *f = &own->fits[i];
+        int at = 0;
+        while (at < c->n_fits &&
+               (c->fits[at].family != f->family || c->fits[at].variant != f->variant ||
+                strcmp(c->fits[at].gpu, f->gpu) != 0))
+            at++;
+        if (at < c->n_fits && strcmp(f->gpu, STC_FIT_ANY) == 0) continue;
+        if (at == STC_FIT_MAX / 2)
+            return stc_fail(diag, STC_ERR_RANGE, "%s: more than %d fits", dir,
+                            STC_FIT_MAX / 2);
+        c->fits[at] = *f;
+        if (at == c->n_fits) c->n_fits++;
+    }
+    return STC_OK;
+}
+
+static bool holds(const char *dir, const char *name, char *path, size_t size)
+{
+    int n = snprintf(path, size, "%s/%s", dir, name);
+    return n > 0 && (size_t)n < size && access(path, R_OK) == 0;
+}
+
+enum stc_err stc_cost_load_over(struct stc_arena *a, const char *dir,
+                                struct stc_cost **out, struct stc_diag *diag)
+{
+    struct stc_cost *c, *own;
+    const struct stc_node *root;
+    char path[1024];
+    enum stc_err err = stc_cost_load(a, &c, diag);
+    if (err == STC_OK && holds(dir, "fits.yaml", path, sizeof path)) {
+        err = stc_cost_load_dir(a, dir, &own, diag);
+        if (err == STC_OK) err = lay_over(c, own, dir, diag);
+    }
+    if (err == STC_OK && holds(dir, "platform.yaml", path, sizeof path)) {
+        err = stc_doc_read_file(a, path, &root, diag);
+        if (err == STC_OK) err = stc_platform_read(root, c, diag);
+    }
+    if (err == STC_OK && !stc_cost_index(c))
+        err = stc_fail(diag, STC_ERR_RANGE, "%s: too many fits or GPUs", dir);
+    if (err == STC_OK) *out = c;
+    return err;
+}
+
+uint64_t stc_cost_hash(const struct stc_cost *c)
+{
+    uint64_t h = STC_HASH_INIT;
+    int n = n_loaded(c);
+    for (int i = 0; i < n; i++) {
+        const struct stc_fit *f = &c->fits[i];
+        const struct stc_residual *r = f->residual;
+        const int id[] = {f->family, f->variant, f->n_rows, (int)f->gen};
+        h = stc_hash64(h, f->gpu, strlen(f->gpu));
+        h = stc_hash64(h, id, sizeof id);
+        h = stc_hash64(h, f->v, sizeof f->v);
+        h = stc_hash64(h, &f->sigma_plain, sizeof f->sigma_plain);
+        h = stc_hash64(h, &f->sigma_resid, sizeof f->sigma_resid);
+        if (r == NULL) continue;
+        size_t trees = (size_t)r->n_trees, nodes = trees * (size_t)r->depth;
+        h = stc_hash64(h, r->feat, nodes);
+        h = stc_hash64(h, r->threshold, nodes * sizeof *r->threshold);
+        h = stc_hash64(h, r->leaf, (trees << r->depth) * sizeof *r->leaf);
+    }
+    for (int g = 0; g < STC_GEN_COUNT; g++) /* all of it is doubles: no padding */
+        h = stc_hash64(h, &c->platform[g], sizeof c->platform[g]);
+    return stc_hash64(h, c->lowering_sigma_log, sizeof c->lowering_sigma_log);
+}

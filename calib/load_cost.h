@@ -7,6 +7,11 @@
  * (calib/load_platform.h). A fit whose family, variant or value is unknown is
  * an error that names the line: parameters are never guessed.
  *
+ * A USER'S FOLDER (stc_cost_load_over) is laid over the shipped parameters, fit by
+ * fit: what it does not measure stays as shipped, so that a few measurements of
+ * one GPU cannot spoil another family. Its pooled fits ("any") only serve where
+ * the shipped ones have none: they know fewer GPUs.
+ *
  * OWNERSHIP. Everything lives in the arena; the result is immutable and may be
  * shared by threads.
  *
@@ -27,5 +32,14 @@ STC_MUST_USE enum stc_err stc_cost_load(struct stc_arena *a, struct stc_cost **o
 STC_MUST_USE enum stc_err stc_cost_load_dir(struct stc_arena *a, const char *dir,
                                             struct stc_cost **out,
                                             struct stc_diag *diag);
+
+/* The shipped parameters with those of a folder over them: fits.yaml and its
+ * residuals, platform.yaml; each may be absent. */
+STC_MUST_USE enum stc_err stc_cost_load_over(struct stc_arena *a, const char *dir,
+                                             struct stc_cost **out,
+                                             struct stc_diag *diag);
+
+/* Of every number that a forecast can depend on. */
+uint64_t stc_cost_hash(const struct stc_cost *c);
 
 #endif

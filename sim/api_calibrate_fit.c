@@ -1,7 +1,9 @@
 /* api_calibrate_fit.c - parameters from the store, and what they forecast of it. */
 #include "sim/api.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include "calib/fit.h"
 #include "calib/fit_coll.h"
 #include "calib/load_coll.h"
+#include "calib/load_cost.h"
 #include "reports/fmt.h"
 #include "reports/validate_text.h"
 #include "sim/base/doc.h"
@@ -23,9 +26,35 @@ struct work {
     char folder[4096];
 };
 
+static void work_close(struct work *w);
+
+/* Folders of calls that were killed: DB.work-PID-… whose process is gone. */
+static void sweep_killed(const char *db)
+{
+    char dir[4096];
+    const char *slash = strrchr(db, '/'), *base = slash ? slash + 1 : db;
+    (void)snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - db) : 1,
+                   slash ? db : ".");
+    DIR *d = opendir(dir[0] ? dir : "/");
+    size_t len = strlen(base);
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
+        struct work w;
+        if (strncmp(e->d_name, base, len) != 0 ||
+            strncmp(e->d_name + len, ".work-", 6) != 0)
+            continue;
+        long pid = strtol(e->d_name + len + 6, NULL, 10);
+        if (pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH) continue;
+        int n = snprintf(w.folder, sizeof w.folder, "%s/%s", dir, e->d_name);
+        if (n > 0 && (size_t)n < sizeof w.folder) work_close(&w);
+    }
+    if (d) (void)closedir(d);
+}
+
 static enum stc_err work_open(struct work *w, const char *db, struct stc_diag *diag)
 {
-    int n = snprintf(w->folder, sizeof w->folder, "%s.work-XXXXXX", db);
+    int n =
+        snprintf(w->folder, sizeof w->folder, "%s.work-%ld-XXXXXX", db, (long)getpid());
+    sweep_killed(db);
     if (n < 0 || (size_t)n >= sizeof w->folder || !mkdtemp(w->folder)) {
         w->folder[0] = '\0';
         return stc_fail(diag, STC_ERR_IO, "%s: no folder can be made beside it: %s", db,
@@ -81,20 +110,6 @@ static const enum stc_form compute_forms[] = {STC_FORM_GEMM,
                                               STC_FORM_MOE};
 static const enum stc_form coll_forms[] = {STC_FORM_COLLECTIVES};
 
-static enum stc_err write_text(const char *folder, const char *name, const char *text,
-                               struct stc_diag *diag)
-{
-    char path[4200];
-    int n = snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = n > 0 && (size_t)n < sizeof path ? fopen(path, "wb") : NULL;
-    if (!f)
-        return stc_fail(diag, STC_ERR_IO, "%s/%s: %s", folder, name, strerror(errno));
-    int bad = fputs(text, f) < 0;
-    if (fclose(f) != 0 || bad)
-        return stc_fail(diag, STC_ERR_IO, "%s: could not be written", path);
-    return STC_OK;
-}
-
 static enum stc_err keep_fit(struct stc_store *s, const char *name, const char *text,
                              const enum stc_form *forms, int n_forms, bool scored,
                              struct stc_diag *diag)
@@ -108,34 +123,47 @@ static enum stc_err keep_fit(struct stc_store *s, const char *name, const char *
                              diag);
 }
 
-static enum stc_err fit_coll(struct stc_arena *a, struct stc_store *s,
-                             const struct work *w, const char *folder, int holdout,
-                             struct stc_text *out, struct stc_diag *diag)
+/* A fit and what it is told: holdout, and the shipped parameters behind it. */
+struct job {
+    struct stc_arena *a;
+    struct stc_store *s;
+    const struct work *w;
+    const char *folder; /* NULL: nothing is written */
+    int holdout;
+    struct stc_text *out;
+};
+
+static enum stc_err fit_coll(const struct job *j, struct stc_diag *diag)
 {
+    struct stc_arena *a = j->a;
+    struct stc_text *out = j->out;
     char path[4200];
     struct stc_text t;
-    if (!path_of(w, STC_FORM_COLLECTIVES, path, sizeof path)) {
+    if (!path_of(j->w, STC_FORM_COLLECTIVES, path, sizeof path)) {
         stc_text_put(out, "no collectives in the store: the shipped ones stay\n");
         return STC_OK;
     }
     struct stc_coll_params *p = STC_NEW(a, struct stc_coll_params);
+    struct stc_coll_params *base = STC_NEW(a, struct stc_coll_params);
     struct stc_coll_cv *cv = STC_NEW(a, struct stc_coll_cv);
-    if (!p || !cv) return stc_fail(diag, STC_ERR_NOMEM, "out of memory");
-    enum stc_err err = stc_fit_coll(a, w->folder, p, holdout > 1 ? cv : NULL, diag);
-    if (err != STC_OK || !folder) {
-        if (err == STC_OK && holdout > 1) stc_fit_coll_report(cv, out);
+    if (!p || !cv || !base) return stc_fail(diag, STC_ERR_NOMEM, "out of memory");
+    enum stc_err err = stc_load_coll(base, diag);
+    if (err == STC_OK)
+        err = stc_fit_coll(a, j->w->folder, base, p, j->holdout > 1 ? cv : NULL, diag);
+    if (err != STC_OK || !j->folder) {
+        if (err == STC_OK && j->holdout > 1) stc_fit_coll_report(cv, out);
         return err;
     }
     stc_text_init(&t, 0);
     stc_coll_params_write(p, &t);
     err = stc_text_err(&t);
     if (err == STC_OK)
-        err = write_text(folder, "fits_coll.yaml", stc_text_str(&t), diag);
+        err = stc_fit_put_text(j->folder, "fits_coll.yaml", stc_text_str(&t), diag);
     if (err == STC_OK)
-        err = keep_fit(s, "collectives", stc_text_str(&t), coll_forms, 1, holdout > 1,
-                       diag);
+        err = keep_fit(j->s, "collectives", stc_text_str(&t), coll_forms, 1,
+                       j->holdout > 1, diag);
     stc_text_free(&t);
-    if (holdout > 1) stc_fit_coll_report(cv, out);
+    if (err == STC_OK && j->holdout > 1) stc_fit_coll_report(cv, out);
     return err;
 }
 
@@ -152,25 +180,28 @@ static enum stc_err keep_compute(struct stc_arena *a, struct stc_store *s,
                     diag);
 }
 
-static enum stc_err fit_compute(struct stc_arena *a, struct stc_store *s,
-                                const struct work *w, const char *folder, int holdout,
-                                struct stc_text *out, struct stc_diag *diag)
+static enum stc_err fit_compute(const struct job *j, struct stc_diag *diag)
 {
+    struct stc_arena *a = j->a;
+    struct stc_text *out = j->out;
     char path[4200];
     bool any = false;
     for (size_t i = 0; i < sizeof compute_forms / sizeof compute_forms[0]; i++)
-        any = any || path_of(w, compute_forms[i], path, sizeof path);
+        any = any || path_of(j->w, compute_forms[i], path, sizeof path);
     if (!any) {
         stc_text_put(out, "no kernels in the store: the shipped ones stay\n");
         return STC_OK;
     }
     struct stc_cost *c = NULL;
     struct stc_fit_report *rep = STC_NEW(a, struct stc_fit_report);
-    const struct stc_fit_opt opt = {.holdout = holdout};
+    struct stc_cost *base = NULL;
     if (!rep) return stc_fail(diag, STC_ERR_NOMEM, "out of memory");
-    enum stc_err err = stc_fit_compute(a, w->folder, &opt, &c, rep, diag);
-    if (err == STC_OK && folder) err = stc_fit_write(c, folder, diag);
-    if (err == STC_OK && folder) err = keep_compute(a, s, folder, holdout > 1, diag);
+    enum stc_err err = stc_cost_load(a, &base, diag);
+    const struct stc_fit_opt opt = {.holdout = j->holdout, .base = base};
+    if (err == STC_OK) err = stc_fit_compute(a, j->w->folder, &opt, &c, rep, diag);
+    if (err == STC_OK && j->folder) err = stc_fit_write(c, j->folder, diag);
+    if (err == STC_OK && j->folder)
+        err = keep_compute(a, j->s, j->folder, j->holdout > 1, diag);
     if (err == STC_OK) stc_fit_print(rep, out);
     return err;
 }
@@ -186,12 +217,15 @@ enum stc_err stc_calibrate_fit(const struct stc_calibrate_opts *given,
     struct work w;
     stc_text_init(&t, 0);
     enum stc_err err = export_all(&o, &s, STC_DB_WRITE, &w, false, diag);
-    if (err == STC_OK) err = fit_coll(&a, s, &w, folder, o.holdout, &t, diag);
-    if (err == STC_OK) err = fit_compute(&a, s, &w, folder, o.holdout, &t, diag);
+    const struct job j = {&a, s, &w, folder, o.holdout, &t};
+    if (err == STC_OK) err = fit_coll(&j, diag);
+    if (err == STC_OK) err = fit_compute(&j, diag);
     work_close(&w);
     stc_store_close(s);
     stc_arena_free(&a);
-    if (err == STC_OK) stc_text_printf(&t, "parameters are in %s\n", folder);
+    if (err == STC_OK)
+        stc_text_printf(&t, "parameters are in %s; forecast with them by --calib %s\n",
+                        folder, folder);
     return stc_api_out(&t, err, out, diag);
 }
 
@@ -238,8 +272,9 @@ enum stc_err stc_calibrate_check(struct stc *sim,
     if (err == STC_OK) stc_text_printf(&t, "%s: whole\n", o.db);
     if (err == STC_OK) err = forecasts(sim, &w, &t, diag);
     if (err == STC_OK && o.holdout > 1) {
-        err = fit_coll(&a, s, &w, NULL, o.holdout, &t, diag);
-        if (err == STC_OK) err = fit_compute(&a, s, &w, NULL, o.holdout, &t, diag);
+        const struct job j = {&a, s, &w, NULL, o.holdout, &t};
+        err = fit_coll(&j, diag);
+        if (err == STC_OK) err = fit_compute(&j, diag);
     }
     work_close(&w);
     stc_store_close(s);

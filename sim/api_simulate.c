@@ -21,6 +21,8 @@ enum stc_err stc_api_run(struct stc *sim, int record, struct stc_diag *diag)
     sim->simulated = 0;
     err = stc_step_run(&s, &sim->params, &sim->run, &sim->result, diag);
     if (err != STC_OK) return err;
+    sim->result.scenario_hash = stc_scenario_hash(&s);
+    sim->result.cost_hash = sim->params.hash;
     sim->resolved = s;
     sim->simulated = 1;
     sim->recorded = record;

@@ -48,9 +48,12 @@ struct stc_opts {
     stc_progress_fn *progress; /* NULL: silent */
     void *progress_ctx;
     int n_threads; /* 0: as many as cores */
+    /* A folder of stc_calibrate_fit, laid over the shipped parameters: what it
+     * measured counts, all else stays. NULL: the shipped ones alone. */
+    const char *calib;
 };
 /* clang-format off */
-#define STC_OPTS_INIT {sizeof(struct stc_opts), NULL, NULL, 0}
+#define STC_OPTS_INIT {sizeof(struct stc_opts), NULL, NULL, 0, NULL}
 /* clang-format on */
 
 /* Bytes that a call made: text is NUL-terminated, size does not count the NUL. */
@@ -276,13 +279,14 @@ STC_API enum stc_err stc_tune_judge_report(struct stc *sim, const char *csv_path
 /* ==== a grid of scenarios ==== */
 
 struct stc_sweep_options {
-    size_t size;              /* set by STC_SWEEP_OPTIONS_INIT */
-    const char *const *vary;  /* "cluster.nodes=16,32,64" */
+    size_t size;             /* set by STC_SWEEP_OPTIONS_INIT */
+    const char *const *vary; /* "cluster.nodes=16,32,64" */
     int n_vary;
-    int tune, weak;           /* the best layout of each point; the batch grows with the GPUs */
-    int shard, n_shards;      /* every n-th point from the shard-th; 0 of 0: all */
-    int world;                /* share the points with all processes of the MPI job */
-    const volatile sig_atomic_t *stop; /* becomes non-zero: finish the points at hand; NULL */
+    int tune, weak; /* the best layout of each point; the batch grows with the GPUs */
+    int shard, n_shards; /* every n-th point from the shard-th; 0 of 0: all */
+    int world;           /* share the points with all processes of the MPI job */
+    const volatile sig_atomic_t
+        *stop; /* becomes non-zero: finish the points at hand; NULL */
 };
 /* clang-format off */
 #define STC_SWEEP_OPTIONS_INIT {sizeof(struct stc_sweep_options), NULL, 0, 0, 0, 0, 0, 0, NULL}

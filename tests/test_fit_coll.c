@@ -19,7 +19,7 @@ START_TEST(coll_the_fit_meets_its_bars_and_the_shipped_file_is_what_it_writes)
     struct stc_diag diag = {{0}};
     static struct stc_coll_params p;
     static struct stc_coll_cv cv;
-    stc_assert_ok(stc_fit_coll(&a, "tests/data/truth", &p, &cv, &diag), &diag);
+    stc_assert_ok(stc_fit_coll(&a, "tests/data/truth", NULL, &p, &cv, &diag), &diag);
     int bars = 0;
     for (int i = 0; i < cv.n; i++) {
         const struct stc_coll_cv_line *l = &cv.v[i];

@@ -83,7 +83,8 @@ START_TEST(numbers_that_made_a_table_are_found)
     struct stc_cost *made = STC_NEW(&a, struct stc_cost);
     *made = *sim->cost;
     made->platform[STC_GEN_AMPERE].in_situ[STC_MATH_FP16] = 0.80;
-    const struct stc_run_params other = {made, sim->params.coll, sim->params.overlap};
+    const struct stc_run_params other = {
+        .cost = made, .coll = sim->params.coll, .overlap = sim->params.overlap};
     write_table(path, NULL);
     forecast(path, &other, times);
     write_table(path, times);

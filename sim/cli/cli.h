@@ -81,8 +81,13 @@ enum cli_exit cli_gnuplot(const char *script, size_t size, const char *path);
 
 /* ==== scenario.c ==== */
 
-/* Opens a handle with the program's progress bar. */
-enum cli_exit cli_open(struct stc **sim, int n_threads);
+/* Opens a handle with the program's progress bar and the parameters of --calib. */
+enum cli_exit cli_open(struct stc **sim, const struct cli_args *a, int n_threads);
+/* The option's row, for commands that forecast. */
+#define CLI_CALIB                                                 \
+ {                                                                \
+  "calib", "DIR", "forecast with what calibrate fit put into DIR" \
+ }
 /* Loads a file, a preset or "-" (standard input), then KEY=VALUE words. */
 enum cli_exit cli_load(struct stc *sim, const char *name, const char *const *sets,
                        int n_sets);

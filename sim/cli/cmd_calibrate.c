@@ -81,7 +81,7 @@ static enum cli_exit fit_steps(const struct cli_args *a,
     struct stc_diag diag = {""};
     struct stc *sim = NULL;
     (void)o;
-    enum cli_exit rc = cli_open(&sim, 0);
+    enum cli_exit rc = cli_open(&sim, a, 0);
     if (rc == CLI_FINE && a->n > 2) rc = folder(a->arg[2]);
     if (rc == CLI_FINE)
         rc = print(stc_calibrate_fit_steps(sim, a->arg[1], &out, files, &diag), &out,
@@ -120,7 +120,7 @@ static enum cli_exit check(const struct cli_args *a, const struct stc_calibrate_
     struct stc_diag diag = {""};
     struct stc *sim = NULL;
     (void)a;
-    enum cli_exit rc = cli_open(&sim, 0);
+    enum cli_exit rc = cli_open(&sim, a, 0);
     if (rc != CLI_FINE) return rc;
     rc = print(stc_calibrate_check(sim, o, &out, &diag), &out, &diag);
     stc_close(sim);
@@ -134,7 +134,7 @@ static enum cli_exit anchor(const struct cli_args *a,
     struct stc_diag diag = {""};
     struct stc *sim = NULL;
     (void)o;
-    enum cli_exit rc = cli_open(&sim, 0);
+    enum cli_exit rc = cli_open(&sim, a, 0);
     if (rc != CLI_FINE) return rc;
     rc = cli_load(sim, a->arg[1], a->arg + 3, a->n - 3);
     if (rc == CLI_FINE)
@@ -215,7 +215,10 @@ const struct cli_cmd cli_calibrate = {
         "  show                      what the store holds; with --form and --gpu: the "
         "facts\n"
         "  check                     is the store whole; how well is it forecast\n"
-        "  fit FOLDER                parameters from the store, as text files\n"
+        "  fit FOLDER                parameters from the store, as text files, for "
+        "--calib FOLDER of\n"
+        "                            simulate, validate, explain, tune, sweep, diff, "
+        "headroom\n"
         "  fit-steps RUNS.csv [FOLDER]\n"
         "                            clocks of GPU generations and host times of "
         "stacks from whole\n"
@@ -238,6 +241,7 @@ const struct cli_cmd cli_calibrate = {
              {"fabric", "WORDS", "import of nccl-tests: the network, \"IB NDR400\""},
              {"nics", "N", "import of nccl-tests: NICs of a node"},
              {"nic-gbps", "X", "import of nccl-tests: gigabits/s of a NIC"},
-             {"holdout", "N", "check, fit: cross-validate with N folds"}},
+             {"holdout", "N", "check, fit: cross-validate with N folds"},
+             {"calib", "DIR", "check, anchor: forecast with what fit put into DIR"}},
     .exec = exec,
 };

@@ -110,7 +110,7 @@ static enum cli_exit exec(const struct cli_args *a)
             "with their output");
         rc = CLI_TROUBLE;
     }
-    if (rc == CLI_FINE) rc = cli_open(&sim, 0);
+    if (rc == CLI_FINE) rc = cli_open(&sim, a, 0);
     if (rc == CLI_FINE) {
         enum stc_err err =
             stc_describe_cluster(sim, in.v, in.n, cli_value(a, "node"), &out, &diag);

@@ -23,8 +23,8 @@ static enum cli_exit diff(const struct cli_args *a, struct stc *x, struct stc *y
 static enum cli_exit exec(const struct cli_args *a)
 {
     struct stc *x = NULL, *y = NULL;
-    enum cli_exit rc = cli_open(&x, 0);
-    if (rc == CLI_FINE) rc = cli_open(&y, 0);
+    enum cli_exit rc = cli_open(&x, a, 0);
+    if (rc == CLI_FINE) rc = cli_open(&y, a, 0);
     if (rc == CLI_FINE) rc = diff(a, x, y);
     stc_close(x);
     stc_close(y);
@@ -40,5 +40,6 @@ const struct cli_cmd cli_diff = {
                "and the keys that differ put over A one at a time.\n",
     .min_args = 2,
     .max_args = -1,
+    .opts = {CLI_CALIB},
     .exec = exec,
 };

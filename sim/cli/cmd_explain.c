@@ -24,7 +24,7 @@ static enum cli_exit exec(const struct cli_args *a)
         enum stc_err err = stc_explain_keys(op, &out, &diag);
         return err == STC_OK ? cli_print(&out) : cli_fail(err, &diag);
     }
-    enum cli_exit rc = cli_open(&sim, 1);
+    enum cli_exit rc = cli_open(&sim, a, 1);
     if (rc != CLI_FINE) return rc;
     enum stc_err err = stc_explain_op(sim, op, a->arg + 2, (size_t)(a->n - 2),
                                       tables ? tables : own_tables,
@@ -49,6 +49,7 @@ const struct cli_cmd cli_explain = {
     .min_args = 1,
     .max_args = -1,
     .opts = {{"near", "DIR",
-              "tables of measured kernels; tests/data/truth when not said"}},
+              "tables of measured kernels; tests/data/truth when not said"},
+             CLI_CALIB},
     .exec = exec,
 };

@@ -14,7 +14,7 @@ static enum cli_exit headroom(const struct cli_args *a, struct stc *sim)
 static enum cli_exit exec(const struct cli_args *a)
 {
     struct stc *sim = NULL;
-    enum cli_exit rc = cli_open(&sim, 1);
+    enum cli_exit rc = cli_open(&sim, a, 1);
     if (rc != CLI_FINE) return rc;
     rc = headroom(a, sim);
     stc_close(sim);
@@ -31,6 +31,6 @@ const struct cli_cmd cli_headroom = {
         "the peak. Axes: micro_batch, seq_len, layers, hidden, gpus.\n",
     .min_args = 1,
     .max_args = -1,
-    .opts = {{"axis", "NAME", "only that axis"}},
+    .opts = {{"axis", "NAME", "only that axis"}, CLI_CALIB},
     .exec = exec,
 };

@@ -6,7 +6,7 @@ static enum cli_exit run(const struct cli_args *a, int show)
     struct stc_out out = {0};
     struct stc_diag diag = {""};
     enum stc_format format = a->json ? STC_JSON : STC_TEXT;
-    enum cli_exit rc = cli_open(&sim, 0);
+    enum cli_exit rc = cli_open(&sim, a, 0);
     if (rc != CLI_FINE) return rc;
     enum stc_err err = show ? stc_show(sim, a->arg[0], format, &out, &diag)
                             : stc_list(sim, a->arg[0], format, &out, &diag);

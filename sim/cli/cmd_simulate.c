@@ -70,7 +70,7 @@ static enum cli_exit simulate(const struct cli_args *a, struct stc *sim)
 static enum cli_exit exec(const struct cli_args *a)
 {
     struct stc *sim = NULL;
-    enum cli_exit rc = cli_open(&sim, 0);
+    enum cli_exit rc = cli_open(&sim, a, 0);
     if (rc != CLI_FINE) return rc;
     rc = simulate(a, sim);
     stc_close(sim);
@@ -92,6 +92,7 @@ const struct cli_cmd cli_simulate = {
     .opts = {{"trace", "FILE",
               "write a Chrome/Perfetto trace; compressed when FILE ends with .gz"},
              {"plot", "FILE.png", "plot memory over time (needs gnuplot)"},
+             CLI_CALIB,
              {"yaml", NULL, "print the scenario as YAML instead of simulating it"}},
     .exec = exec,
 };

@@ -101,7 +101,7 @@ static enum cli_exit exec(const struct cli_args *a)
 {
     struct stc *sim = NULL;
     const char *threads = cli_value(a, "threads");
-    enum cli_exit rc = cli_open(&sim, threads ? atoi(threads) : 0);
+    enum cli_exit rc = cli_open(&sim, a, threads ? atoi(threads) : 0);
     if (rc == CLI_FINE) rc = sweep(a, sim);
     stc_close(sim);
     return rc;
@@ -128,6 +128,7 @@ const struct cli_cmd cli_sweep = {
              {"show", "FILE", "print a results file"},
              {"csv", "FILE", "the table as CSV"},
              {"plot", "FILE", "a picture (PNG) of rate and efficiency"},
+             CLI_CALIB,
              {"threads", "N", "threads (as many as cores)"}},
     .exec = exec,
 };

@@ -111,7 +111,7 @@ static enum cli_exit exec(const struct cli_args *a)
 {
     struct stc *sim = NULL;
     const char *threads = cli_value(a, "threads");
-    enum cli_exit rc = cli_open(&sim, threads ? atoi(threads) : 0);
+    enum cli_exit rc = cli_open(&sim, a, threads ? atoi(threads) : 0);
     if (rc == CLI_FINE) rc = tune(a, sim);
     stc_close(sim);
     return rc;
@@ -135,6 +135,7 @@ const struct cli_cmd cli_tune = {
              {"journal", "FILE", "a killed search goes on from this file"},
              {"threads", "N", "threads (as many as cores)"},
              {"judge", "CSV", "the choice among measured runs of a table"},
+             CLI_CALIB,
              {"no-times", NULL, "leave out how long the search took"}},
     .exec = exec,
 };

@@ -51,7 +51,7 @@ static enum cli_exit exec(const struct cli_args *a)
         cli_complain("validate: --threads %s: not a number of threads", threads);
         return CLI_USAGE;
     }
-    enum cli_exit rc = cli_open(&sim, (int)n);
+    enum cli_exit rc = cli_open(&sim, a, (int)n);
     if (rc != CLI_FINE) return rc;
     rc = id ? emit(sim, path, id) : compare(a, sim, path);
     stc_close(sim);
@@ -75,6 +75,7 @@ const struct cli_cmd cli_validate = {
               "only rows with that cell (COL~PART: that contain); may be repeated"},
              {"parts", NULL,
               "a line for each row with the parts of its time and memory"},
+             CLI_CALIB,
              {"threads", "N", "threads to use; all cores when not said"}},
     .exec = exec,
 };

@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum cli_exit cli_open(struct stc **sim, int n_threads)
+enum cli_exit cli_open(struct stc **sim, const struct cli_args *a, int n_threads)
 {
     struct stc_opts o = STC_OPTS_INIT;
     struct stc_diag diag = {""};
     o.progress = cli_progress;
     o.n_threads = n_threads;
+    o.calib = cli_value(a, "calib");
     enum stc_err err = stc_open(sim, &o, &diag);
     return err == STC_OK ? CLI_FINE : cli_fail(err, &diag);
 }

@@ -21,6 +21,7 @@ struct stc_run_params { /* borrowed, immutable, shared by threads */
     const struct stc_cost *cost;
     const struct stc_coll_params *coll;
     const struct stc_overlap_params *overlap; /* NULL: the literature's figures */
+    uint64_t hash; /* of the above, as results and journals show it; 0: not made */
 };
 
 STC_MUST_USE enum stc_err stc_step_run(const struct stc_scenario *s, const struct stc_run_params *p,

@@ -57,7 +57,8 @@ static void one_more(struct fit *f)
 static void settle_row(const struct fit *f, const double *x, struct stc_arena *a,
                        struct fit_row *r)
 {
-    const struct stc_run_params p = {f->cost, f->params->coll, f->params->overlap};
+    const struct stc_run_params p = {
+        .cost = f->cost, .coll = f->params->coll, .overlap = f->params->overlap};
     struct stc_result out;
     r->settled = *r->said;
     fit_put_stack(f, x, r->stack, &r->settled, 1);
@@ -126,7 +127,8 @@ static void scan_node(struct fit *f, int kind, int node)
     fit_put_cost(f, f->x, f->cost);
     for (int g = 0; g < STC_GEN_COUNT && !k->of_stack; g++)
         put(&f->cost->platform[g], k->offset, k->node[node]);
-    const struct stc_run_params p = {f->cost, f->params->coll, f->params->overlap};
+    const struct stc_run_params p = {
+        .cost = f->cost, .coll = f->params->coll, .overlap = f->params->overlap};
 #ifdef _OPENMP
 # pragma omp parallel num_threads(f->threads)
 #endif
