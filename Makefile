@@ -86,6 +86,9 @@ REPLAYS  := $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ_SRC))
 BENCHES  := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCH_SRC))
 PROGRAM  := $(if $(CLI_SRC),$(BUILD)/stepcast)
 LIB      := $(BUILD)/libstepcast.a
+# Published measurements of kernels and collectives, as a store.
+MEASURED := $(sort $(wildcard tests/data/truth/micro/*.csv))
+STORE    := $(if $(CLI_SRC),$(if $(MEASURED),$(BUILD)/stepcast.db))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -94,8 +97,8 @@ LIB      := $(BUILD)/libstepcast.a
   format-check format lint golden cuda install man clean gate deps help FORCE \
   check-after-deps run-after-deps fuzz-build fuzz-run tests
 
-## all: build the library and the program
-all: $(LIB) $(BUILD)/libstepcast.so $(PROGRAM)
+## all: build the library, the program and the default store of measurements
+all: $(LIB) $(BUILD)/libstepcast.so $(PROGRAM) $(STORE)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -124,6 +127,13 @@ $(BUILD)/libstepcast.so: $(LIB_OBJ) $(BUILD)/lib.list
 $(BUILD)/stepcast: $(CLI_OBJ) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(CLI_OBJ) $(LIB) $(LDLIBS) $(MPI_LIBS) -o $@
+
+# Made anew when the tables, their forms or the schema change, not with every program.
+$(BUILD)/stepcast.db: $(MEASURED) calib/schema.sql calib/forms.def | $(PROGRAM)
+	$(call say,STORE,$@)
+	$(Q)rm -f $@.new $@.new-wal $@.new-shm
+	$(Q)$(BUILD)/stepcast calibrate import --db $@.new $(MEASURED) > $(BUILD)/store.log
+	$(Q)mv $@.new $@
 
 # The assembler copies the files in (.incbin): no megabytes of C to compile.
 $(BUILD)/embed_data.c: $(BUILD)/embed.list $(EMBEDDED) tests/embed_gen.sh
