@@ -95,7 +95,7 @@ START_TEST(test_equals_exhaustive)
     int n = 0, n_none = 0;
     uint64_t layouts = 0, pruned = 0;
     stc_rng_seed(&rng, 7, "test_tune");
-    for (int i = 0; i < 120; i++) {
+    for (int i = 0; i < 170; i++) {
         struct stc_arena a = STC_ARENA_INIT, b = STC_ARENA_INIT;
         struct stc_tune_result fast, slow;
         stc_kit_load(stc_kit_scenario(i % 4), &s);
