@@ -75,7 +75,7 @@ START_TEST(numbers_that_made_a_table_are_found)
     double times[12];
     struct stc_arena a = STC_ARENA_INIT;
     struct stc_diag diag = {""};
-    struct stc_stepfit fit;
+    struct stc_stepfit fit, again;
     struct stc *sim = opened();
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
@@ -90,8 +90,14 @@ START_TEST(numbers_that_made_a_table_are_found)
     write_table(path, times);
     const struct stc_stepfit_opts o = {.pull = 1e-6, .n_threads = 2};
     enum stc_err err = stc_stepfit_run(&a, path, &sim->params, &o, &fit, &diag);
+    ck_assert_msg(err == STC_OK, "%s", diag.text);
+    /* what was fitted before does not matter: the start is the priors */
+    err = stc_stepfit_run(&a, path, &other, &o, &again, &diag);
     unlink(path);
     ck_assert_msg(err == STC_OK, "%s", diag.text);
+    ck_assert_double_eq(fit.cost->platform[STC_GEN_AMPERE].in_situ[STC_MATH_FP16],
+                        again.cost->platform[STC_GEN_AMPERE].in_situ[STC_MATH_FP16]);
+    ck_assert_double_eq(fit.left_out_score[0], again.left_out_score[0]);
     ck_assert_int_eq(fit.n_sources, 3);
     ck_assert_int_eq(fit.gen_rows[STC_GEN_AMPERE], 12);
     ck_assert_double_eq_tol(fit.cost->platform[STC_GEN_AMPERE].in_situ[STC_MATH_FP16],
