@@ -29,6 +29,7 @@ struct stc_train {
     int32_t offload;      /* 0 none, 1 optimizer to CPU, 2 optimizer and parameters */
     int32_t offload_nvme; /* 1: what is offloaded rests on local disks */
     int32_t offload_activations; /* layers of a stage whose activations wait on the host */
+    int32_t offload_delayed; /* the host updates beside the next step (2101.06840 section 5.2) */
     double offload_frac;  /* share of the optimizer's states that goes */
     double data_s_per_sample; /* processor seconds of one loader for a sample; 0: none */
     double sample_bytes;      /* of a sample as loaded; 0: from the model */

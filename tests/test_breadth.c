@@ -537,6 +537,17 @@ START_TEST(nccl_sharp_needs_its_switches_and_pat_its_groups)
 }
 END_TEST
 
+START_TEST(nccl_without_gpudirect_goes_through_the_host)
+{
+    double direct = step_s(NCCL, "layout.shard=none"),
+           staged = step_s(NCCL, "layout.shard=none cluster.gpudirect=no");
+    ck_assert_double_gt(staged, 1.02 * direct);
+    double tp = comm_of("tp", "all_reduce")->busy_s; /* inside a node nothing changes */
+    (void)run(NCCL, "layout.shard=none");
+    ck_assert_double_eq_tol(comm_of("tp", "all_reduce")->busy_s, tp, 1e-9 * tp);
+}
+END_TEST
+
 START_TEST(nccl_unknown_names_are_errors)
 {
     struct stc_diag d = {0};
@@ -574,6 +585,7 @@ static Suite *breadth_suite(void)
     tcase_add_test(t, formats_order_as_measured);
     tcase_add_test(t, nccl_options_do_what_they_say);
     tcase_add_test(t, nccl_sharp_needs_its_switches_and_pat_its_groups);
+    tcase_add_test(t, nccl_without_gpudirect_goes_through_the_host);
     tcase_add_test(t, nccl_unknown_names_are_errors);
     suite_add_tcase(s, t);
     return s;

@@ -146,18 +146,43 @@ static stc_tick update_ticks(const struct stc_low *w, double n)
     return stc_s_to_tick(s);
 }
 
-void stc_low_host_update(struct stc_low *w, double n_owned)
+/* The update in tiles, each on its way back as soon as it is done; `wait`: for the
+ * gradients and their norm, 0 where they are the last step's. */
+static uint32_t update(struct stc_low *w, double n_owned, uint32_t wait)
 {
     double n = n_owned * stc_host_share(w->b.train) * stc_build_trained_share(&w->b);
-    if (n <= 0) return;
+    if (n <= 0) return 0;
     int tiles = w->b.stack->offload_blocking ? 1 : TILES, stay = stc_host_params_away(&w->b);
     for (int i = 0; i < tiles; i++) {
         struct stc_task *t = side_work(w, STC_STREAM_CPU, update_ticks(w, n / tiles), STC_PART_OFFLOAD, "update");
-        stc_low_wait(t, stc_low_mark(w, STC_STREAM_D2H));
-        stc_low_wait(t, w->norm_mark);
+        if (wait) stc_low_wait(t, stc_low_mark(w, STC_STREAM_D2H));
+        if (wait) stc_low_wait(t, wait);
         if (!stay) (void)copy(w, STC_COPY_H2D, n / tiles * stc_build_elem_bytes(&w->b), stc_low_mark(w, STC_STREAM_CPU), 0);
     }
-    stc_low_need(w, stc_low_mark(w, stay ? STC_STREAM_CPU : STC_STREAM_H2D));
+    return stc_low_mark(w, stay ? STC_STREAM_CPU : STC_STREAM_H2D);
+}
+
+/* One step late, the last step's update runs from this one's begin. */
+void stc_low_host_begin(struct stc_low *w)
+{
+    struct stc_param_count all = {0, 0};
+    if (!w->b.train->offload_delayed) return;
+    for (int32_t c = 0; c < w->b.layout->vp; c++) {
+        struct stc_param_count p = stc_low_chunk_params(w, c);
+        all.dense += p.dense;
+        all.expert += p.expert;
+    }
+    (void)update(w, owned_share(w, &all), 0);
+}
+
+void stc_low_host_update(struct stc_low *w, double n_owned)
+{
+    if (stc_host_share(w->b.train) <= 0) return;
+    uint32_t there = w->b.train->offload_delayed ? stc_rel(stc_host_params_away(&w->b) ? STC_STREAM_CPU : STC_STREAM_H2D, 0)
+                                                 : update(w, n_owned, w->norm_mark);
+    if (!there) return;
+    stc_low_need(w, there);
+    if (w->b.train->offload_delayed) stc_low_need(w, stc_low_mark(w, STC_STREAM_D2H)); /* the next needs the buffers */
     stc_low_add(w, STC_PART_OFFLOAD, 0);
     stc_low_cut(w);
 }

@@ -94,6 +94,7 @@ void stc_low_grads_out(struct stc_low *w, const struct stc_param_count *p, uint3
 /* Parameters of p that rest on the host, on their way to a gather; 0: they do not. */
 uint32_t stc_low_params_in(struct stc_low *w, const struct stc_param_count *p, uint32_t wait);
 /* The update of n_owned parameters' share, and the way back. */
+void stc_low_host_begin(struct stc_low *w);
 void stc_low_host_update(struct stc_low *w, double n_owned);
 void stc_low_loader_begin(struct stc_low *w);
 void stc_low_loader_end(struct stc_low *w);

@@ -258,6 +258,7 @@ void stc_low_begin_step(struct stc_low *w)
     w->name = "step";
     stc_low_add(w, STC_PART_HOST, stc_s_to_tick(w->b.stack->host_s_per_step));
     stc_low_loader_begin(w);
+    stc_low_host_begin(w);
     stc_low_cut(w);
 }
 

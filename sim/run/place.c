@@ -3,6 +3,21 @@
 
 #include <string.h>
 
+/* A NIC that cannot read GPU memory is served through the host's: its traffic
+ * crosses the GPU's slot, where both hang on one switch that switch's uplink a
+ * second time, and the host's memory twice each way. */
+static double nic_Bps(const struct stc_cluster *c)
+{
+    const struct stc_hw_node *n = &c->node;
+    double rate = n->nic_Bps, slot = stc_hw_node_pcie_Bps(n);
+    if (c->fabric.gpudirect) return rate;
+    if (n->nic_on_switch && n->switch_up_Bps * n->pcie_eff / 2 < slot) slot = n->switch_up_Bps * n->pcie_eff / 2;
+    if (slot > 0 && slot < rate) rate = slot;
+    int ports = stc_hw_node_n_ports(n);
+    if (n->ram_Bps > 0 && ports > 0 && n->ram_Bps / 4 / ports < rate) rate = n->ram_Bps / 4 / ports;
+    return rate;
+}
+
 /* What does not depend on which ranks are in the group. */
 static void base_shape(const struct stc_place *p, struct stc_group_shape *o)
 {
@@ -17,7 +32,7 @@ static void base_shape(const struct stc_place *p, struct stc_group_shape *o)
     o->clock_hz = c->gpu.clock_hz;
     o->intra_latency_s = n->nvlink_latency_s;
     o->mem_Bps = c->gpu.mem_Bps;
-    o->nic_Bps = n->nic_Bps;
+    o->nic_Bps = nic_Bps(c);
     o->nic_latency_s = c->fabric.base_latency_s;
     o->nic_share = 1;
     o->pcie_Bps = c->gpu.pcie_Bps;
