@@ -101,7 +101,8 @@ void stc_nodes_moe(struct stc_nodes *s)
 {
     const struct stc_model *m = s->b->model;
     double h = stc_model_expert_hidden(m), e = s->elem, t = s->sp_tokens,
-           copies = t * m->topk, work = routed_tokens(s);
+           copies = t * m->topk, work = routed_tokens(s),
+           most = work * stc_build_imbalance(s->b); /* on the fullest rank */
     double f = (double)m->expert_ffn / s->b->layout->etp;
     int gated = stc_model_gated(m);
     stc_nodes_norm(s, STC_OP_NORM_MLP, t, m->hidden);
@@ -121,13 +122,13 @@ void stc_nodes_moe(struct stc_nodes *s)
     exchange(s, STC_OP_MOE_DISPATCH, copies * h * e);
     expert_tp(s, 1, work);
     n = stc_node_grouped(s, STC_OP_MOE_FC1, work, f * (gated ? 2 : 1), h);
-    n->op.keep_bytes = work * h * s->saved;
+    n->op.keep_bytes = most * h * s->saved;
     double out = work * f * e, in = out * (gated ? 2 : 1);
     n = stc_node_mem(s, STC_OP_MOE_ACT, STC_MEMOP_ACTIVATION, in, out);
-    n->op.keep_bytes = in;
+    n->op.keep_bytes = in * most / work;
     stc_node_bwd(n, STC_MEMOP_ACTIVATION, in + out, in, 1);
     n = stc_node_grouped(s, STC_OP_MOE_FC2, work, h, f);
-    n->op.keep_bytes = work * f * s->saved;
+    n->op.keep_bytes = most * f * s->saved;
     expert_tp(s, 0, work);
     exchange(s, STC_OP_MOE_COMBINE, copies * h * e);
     n = stc_node_mem(s, STC_OP_MOE_UNPERMUTE, STC_MEMOP_PERMUTE, copies * h * e,

@@ -255,6 +255,7 @@ static double experts_half(const struct stc_build *b, int32_t layer)
            ts = stc_build_sp(b) ? t / l->tp : t, hx = stc_model_expert_hidden(m);
     double cap = b->train->moe_capacity_factor, copies = ts * m->topk,
            work = copies * l->etp * (cap > 0 && cap < 1 ? cap : 1);
+    work *= stc_build_imbalance(b); /* the fullest rank's */
     double bytes = ts * h * (e + stc_build_dropout(b)); /* norm's input, mask */
     bytes += ts * (h * e + m->n_experts * 4.0);         /* router */
     bytes += m->moe_latent > 0 ? ts * hx * saved : 0;

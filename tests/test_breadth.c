@@ -254,6 +254,10 @@ START_TEST(experts_capacity_drops_work)
     ck_assert_double_le(
         step_s(EXPERTS, "train.moe_imbalance=3 train.moe_capacity_factor=1.25"),
         step_s(EXPERTS, "train.moe_imbalance=3"));
+    /* and the fullest rank's activations are the more, the more go there */
+    ck_assert_double_gt(
+        alloc_bytes(EXPERTS, "layout.recompute=none train.moe_imbalance=2"),
+        1.05 * alloc_bytes(EXPERTS, "layout.recompute=none train.moe_imbalance=1"));
 }
 END_TEST
 
