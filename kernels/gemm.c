@@ -188,9 +188,14 @@ void stc_gemm_terms(const struct stc_gpu *gpu, const double *v,
         try_tile(&s, v, i, &best);
     t->seconds = v[STC_GP_LAUNCH_S] * s.slow_clock + best.seconds;
     const struct stc_dtype_info *d = stc_dtype_info(q->dtype);
-    if (!q->quantized && v[STC_GP_QUANT_S] > 1e-8 && d->act_bytes < 2)
-        t->seconds += v[STC_GP_QUANT_S] + s.m * s.k * v[STC_GP_QUANT_PASS] /
-                                              (gpu->mem_Bps * v[STC_GP_EFF_HBM]);
+    if (!q->quantized && d->act_bytes < 2) {
+        /* Next to no launch means no pass either; a step here would make a fit's
+         * last digit decide. */
+        double pass = clamp01((v[STC_GP_QUANT_S] - 2e-9) / 8e-9);
+        t->seconds +=
+            pass * (v[STC_GP_QUANT_S] + s.m * s.k * v[STC_GP_QUANT_PASS] /
+                                            (gpu->mem_Bps * v[STC_GP_EFF_HBM]));
+    }
     t->flop = 2 * s.batch * s.m * s.n * s.k;
     t->bytes = s.traffic_bytes;
     t->ideal_s = fmax(best.waves * 2 * best.tm * best.tn * s.k / best.split * s.n_sm /
