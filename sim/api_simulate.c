@@ -47,7 +47,10 @@ enum stc_err stc_simulate(struct stc *sim, struct stc_step *step, struct stc_dia
                               .missing_bytes = r->fits ? 0 : r->mem_missing_bytes,
                               .fits = r->fits,
                               .n_gpus = sim->resolved.n_gpus,
-                              .n_stages = r->n_stages};
+                              .n_stages = r->n_stages,
+                              .host_bytes = stc_host_sum(&r->host)};
+    if (!r->host_fits)
+        step->host_missing_bytes = step->host_bytes - r->host_capacity_bytes;
     return STC_OK;
 }
 

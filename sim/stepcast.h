@@ -74,6 +74,8 @@ struct stc_step {
     double missing_bytes; /* 0 when it fits */
     int fits;
     int n_gpus, n_stages;
+    double host_bytes;         /* of the fullest node's own memory */
+    double host_missing_bytes; /* 0 when that is enough; fits asks for both */
 };
 
 STC_API const char *stc_version(void);

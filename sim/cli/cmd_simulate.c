@@ -38,8 +38,12 @@ static enum cli_exit verdict(struct stc *sim, const char *name)
     enum stc_err err = stc_simulate(sim, &step, &diag);
     if (err != STC_OK) return cli_fail(err, &diag);
     if (step.fits) return CLI_FINE;
-    cli_complain("%s: does not fit: %.1f GiB missing on the fullest GPU", name,
-                 step.missing_bytes / 1073741824.0);
+    if (step.host_missing_bytes > 0)
+        cli_complain("%s: does not fit: %.1f GiB missing in the fullest node's host", name,
+                     step.host_missing_bytes / 1073741824.0);
+    if (step.missing_bytes > 0 || step.host_missing_bytes <= 0)
+        cli_complain("%s: does not fit: %.1f GiB missing on the fullest GPU", name,
+                     step.missing_bytes / 1073741824.0);
     return CLI_INFEASIBLE;
 }
 
