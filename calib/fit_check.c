@@ -284,20 +284,35 @@ enum stc_err stc_fit_by_source(struct stc_arena *a, const struct stc_cost *c,
     return err;
 }
 
-void stc_fit_print(const struct stc_fit_report *rep, struct stc_text *out)
+/* Whether a line misses its bar, and whether physics alone misses twice of it. */
+static const char *verdict(double plain, double full, double bar)
+{
+    if (bar <= 0) return "";
+    if (full > bar) return plain > 2 * bar ? "  over, physics too" : "  over";
+    return plain > 2 * bar ? "  physics over twice the bar" : "";
+}
+
+void stc_fit_put_line(const struct stc_fit_line *l, struct stc_text *out)
+{
+    char what[128], bar[16] = "-";
+    snprintf(what, sizeof what, "%s%s", strncmp(l->what, "by ", 3) ? "by shape: " : "",
+             l->what);
+    if (l->bar > 0) snprintf(bar, sizeof bar, "%.1f", 100 * l->bar);
+    stc_text_printf(out, "%-58s %6d %9.2f %9.2f %6s %9.1f %7.2f%s\n", what, l->n,
+                    100 * l->plain_mape, 100 * l->full_mape, bar, 100 * l->coverage,
+                    l->width_ratio, verdict(l->plain_mape, l->full_mape, l->bar));
+}
+
+void stc_fit_put_head(struct stc_text *out)
 {
     stc_text_printf(out, "%-58s %6s %9s %9s %6s %9s %7s\n", "left out", "rows",
-                    "physics %", "resid. %", "bar %", "in 90% %", "width/e");
-    for (int i = 0; i < rep->n; i++) {
-        const struct stc_fit_line *l = &rep->v[i];
-        stc_text_printf(out, "%-58s %6d %9.2f %9.2f ", l->what, l->n,
-                        100 * l->plain_mape, 100 * l->full_mape);
-        if (l->bar > 0)
-            stc_text_printf(out, "%6.1f ", 100 * l->bar);
-        else
-            stc_text_printf(out, "%6s ", "-");
-        stc_text_printf(out, "%9.1f %7.2f%s\n", 100 * l->coverage, l->width_ratio,
-                        l->bar > 0 && l->full_mape > l->bar ? "  over" : "");
-    }
+                    "physics %", "full %", "bar %", "in 90% %", "width/e");
+}
+
+void stc_fit_print(const struct stc_fit_report *rep, struct stc_text *out)
+{
+    stc_fit_put_head(out);
+    for (int i = 0; i < rep->n; i++)
+        stc_fit_put_line(&rep->v[i], out);
     stc_text_printf(out, "fitted in %.1f s\n", rep->seconds);
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calib/fit.h"
+
 enum { FOLDS = 5 };
 static const double z90 = 1.6449;
 
@@ -216,43 +218,41 @@ static void table(const struct cv *v, const struct stc_coll_params *p,
     char what[56];
     cv->n = 0;
     const enum stc_tier near = STC_TIER_INTERPOLATED, far = STC_TIER_TRANSFERRED;
-    add_line(v, v->shape, p, cv, "shape: NCCL, one node", nccl_node, -1, near, 0.08);
-    add_line(v, v->shape, p, cv, "shape: NCCL, one node, skewed traces apart",
+    add_line(v, v->shape, p, cv, "by shape: NCCL, one node", nccl_node, -1, near, 0.08);
+    add_line(v, v->shape, p, cv, "by shape: NCCL, one node, skewed traces apart",
              nccl_clean, 0, near, 0.08);
     for (int g = 0; g < STC_GEN_COUNT; g++) {
-        (void)snprintf(what, sizeof what, "shape: NCCL, one node, %s",
+        (void)snprintf(what, sizeof what, "by shape: NCCL, one node, %s",
                        stc_gen_name((enum stc_gen)g));
         add_line(v, v->shape, p, cv, what, nccl_node, g, near, 0.0);
     }
     for (int c = 0; c < STC_COLL_COUNT; c++) {
-        (void)snprintf(what, sizeof what, "shape: NCCL, one node, %s",
+        (void)snprintf(what, sizeof what, "by shape: NCCL, one node, %s",
                        stc_coll_name((enum stc_coll)c));
         add_line(v, v->shape, p, cv, what, nccl_coll, c, near, 0.0);
     }
-    add_line(v, v->shape, p, cv, "shape: custom all-reduce", custom, -1, near, 0.10);
+    add_line(v, v->shape, p, cv, "by shape: custom all-reduce", custom, -1, near, 0.10);
     for (int l = 1; l < STC_COLL_LIB_COUNT; l++) {
-        (void)snprintf(what, sizeof what, "shape: custom all-reduce, %s",
+        (void)snprintf(what, sizeof what, "by shape: custom all-reduce, %s",
                        stc_coll_lib_name((enum stc_coll_lib)l));
         add_line(v, v->shape, p, cv, what, custom, l, near, 0.0);
     }
-    add_line(v, v->shape, p, cv, "shape: between nodes", between, 0, near, 0.0);
-    add_line(v, v->gpu, p, cv, "gpu left out: NCCL, one node", nccl_node, -1, far,
-             0.25);
+    add_line(v, v->shape, p, cv, "by shape: between nodes", between, 0, near, 0.0);
+    add_line(v, v->gpu, p, cv, "by GPU: NCCL, one node", nccl_node, -1, far, 0.25);
     for (int g = 0; g < STC_GEN_COUNT; g++) {
-        (void)snprintf(what, sizeof what, "gpu left out: NCCL, one node, %s",
+        (void)snprintf(what, sizeof what, "by GPU: NCCL, one node, %s",
                        stc_gen_name((enum stc_gen)g));
         add_line(v, v->gpu, p, cv, what, nccl_clean_gen, g, far, 0.0);
     }
-    add_line(v, v->gpu, p, cv, "gpu left out: custom all-reduce", custom, -1, far, 0.0);
-    add_line(v, v->cluster, p, cv, "cluster left out: 2 to 4 nodes", between, 0, near,
-             0.20);
+    add_line(v, v->gpu, p, cv, "by GPU: custom all-reduce", custom, -1, far, 0.0);
+    add_line(v, v->cluster, p, cv, "by source: 2 to 4 nodes", between, 0, near, 0.20);
     for (int i = 0; i < v->rows->n; i++) {
         const struct stc_coll_row *r = &v->rows->v[i];
         bool done = r->g.n_nodes == 1;
         for (int k = 0; k < i && !done; k++)
             done = v->rows->v[k].g.n_nodes > 1 && v->rows->v[k].cluster == r->cluster;
         if (done) continue;
-        (void)snprintf(what, sizeof what, "cluster left out: %.36s", r->cluster_name);
+        (void)snprintf(what, sizeof what, "by source: %.36s", r->cluster_name);
         add_line(v, v->cluster, p, cv, what, of_cluster, (int)(r->cluster & 0x7fffffff),
                  near, 0.0);
     }
@@ -290,16 +290,16 @@ enum stc_err stc_fit_coll_validate(struct stc_arena *a,
 
 void stc_fit_coll_report(const struct stc_coll_cv *cv, struct stc_text *out)
 {
-    stc_text_printf(out, "%-50s %6s %9s %9s %7s %8s %6s\n", "left out", "rows",
-                    "physics %", "full %", "bar %", "in 90 %", "width");
+    stc_fit_put_head(out);
     for (int i = 0; i < cv->n; i++) {
-        const struct stc_coll_cv_line *l = &cv->v[i];
-        stc_text_printf(out, "%-50s %6d %9.2f %9.2f ", l->what, l->n,
-                        100.0 * l->physics_mape, 100.0 * l->full_mape);
-        if (l->bar > 0.0)
-            stc_text_printf(out, "%7.0f ", 100.0 * l->bar);
-        else
-            stc_text_printf(out, "%7s ", "-");
-        stc_text_printf(out, "%8.1f %6.2f\n", 100.0 * l->coverage, l->width_ratio);
+        const struct stc_coll_cv_line *c = &cv->v[i];
+        struct stc_fit_line l = {.n = c->n,
+                                 .plain_mape = c->physics_mape,
+                                 .full_mape = c->full_mape,
+                                 .coverage = c->coverage,
+                                 .width_ratio = c->width_ratio,
+                                 .bar = c->bar};
+        (void)snprintf(l.what, sizeof l.what, "%s", c->what);
+        stc_fit_put_line(&l, out);
     }
 }

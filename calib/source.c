@@ -51,6 +51,9 @@ enum stc_err stc_source_read(struct stc_source *s, void *to, size_t size, size_t
         int got = gzread((gzFile)s->gz, to, (unsigned)size), code = 0;
         if (got < 0) {
             const char *why = gzerror((gzFile)s->gz, &code);
+            size_t len = strlen(s->name); /* zlib may have put the name first */
+            if (strncmp(why, s->name, len) == 0 && strncmp(why + len, ": ", 2) == 0)
+                why += len + 2;
             return stc_fail(diag, code == Z_ERRNO ? STC_ERR_IO : STC_ERR_PARSE,
                             "%s: %s", s->name, code == Z_ERRNO ? strerror(errno) : why);
         }

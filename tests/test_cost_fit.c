@@ -136,6 +136,43 @@ START_TEST(shipped_fits_meet_their_bars)
 }
 END_TEST
 
+/* What is asked in a query is what the fit fitted: rounding of the files, features,
+ * flags of the question must not stand between. */
+START_TEST(queries_err_no_more_than_the_fit_said)
+{
+    struct stc_cost_rows rows;
+    double sum[STC_DTYPE_COUNT][3] = {{0}};
+    int n[STC_DTYPE_COUNT][3] = {{0}};
+    static const char *const gpus[3] = {"A100-SXM4-80GB", "H100-SXM5-80GB",
+                                        "B200-SXM-180GB"};
+    stc_assert_ok(stc_cost_rows_read(&arena, "tests/data/truth", &rows, &diag), &diag);
+    for (int i = 0; i < rows.n; i += 11) {
+        const struct stc_cost_row *r = &rows.v[i];
+        struct stc_est e;
+        int g = 0;
+        while (g < 3 && strcmp(r->gpu->name, gpus[g]) != 0)
+            g++;
+        if (r->family != STC_FAMILY_GEMM || g == 3) continue;
+        stc_cost_gemm(cost, r->gpu, &r->q.gemm, &e);
+        sum[r->variant][g] += fabs(e.seconds / r->seconds - 1);
+        n[r->variant][g]++;
+    }
+    int groups = 0;
+    for (int i = 0; i < cost->n_fits; i++) {
+        const struct stc_fit *f = &cost->fits[i];
+        for (int g = 0; g < 3; g++) {
+            if (f->family != STC_FAMILY_GEMM || strcmp(f->gpu, gpus[g]) != 0) continue;
+            double err = sum[f->variant][g] / n[f->variant][g];
+            ck_assert_msg(err <= 1.1 * f->err_resid, "%s %s: %.4f, left out %.4f",
+                          f->gpu, stc_dtype_info((enum stc_dtype)f->variant)->name, err,
+                          f->err_resid);
+            groups++;
+        }
+    }
+    ck_assert_int_ge(groups, 11);
+}
+END_TEST
+
 START_TEST(a_measured_row_is_forecast)
 {
     /* gemm.csv, H100 bf16: 4096 × 12288 × 5120 took 684.10 us (aiconfigurator). */
@@ -291,6 +328,7 @@ static Suite *cost_fit_suite(void)
     tcase_add_test(t, trees_grow_the_same_twice);
     tcase_add_loop_test(t, shipped_fits_meet_their_bars, 0,
                         (int)(sizeof bars / sizeof bars[0]));
+    tcase_add_test(t, queries_err_no_more_than_the_fit_said);
     tcase_add_test(t, a_measured_row_is_forecast);
     tcase_add_test(t, an_unmeasured_gpu_is_transferred);
     tcase_add_test(t, a_memo_repeats_the_estimate);

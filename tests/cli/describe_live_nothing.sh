@@ -1,0 +1,1 @@
+PATH=$T $STEPCAST describe

@@ -1,0 +1,1 @@
+$STEPCAST describe tests/fuzz/corpus/describe/topo tests/fuzz/corpus/describe/slurm
