@@ -1,7 +1,6 @@
 /*
- * test_breadth.c - laws of what people shard, pack, route and choose today:
- * packed documents and long sequences, experts, FSDP and HSDP, adapters,
- * optimizers, formats, NCCL's options.
+ * test_breadth.c - laws of what people choose today: packed documents and long
+ * sequences, experts, sharding, adapters, optimizers, formats, NCCL's options.
  */
 #include "models/build_int.h"
 #include "models/memory.h"
@@ -51,7 +50,6 @@ static double step_s(const char *base, const char *more)
 {
     return run(base, more)->step_s;
 }
-
 static double alloc_bytes(const char *base, const char *more)
 {
     return run(base, more)->peak_bytes[STC_MEMREP_ALLOCATED];
@@ -535,6 +533,10 @@ START_TEST(nccl_sharp_needs_its_switches_and_pat_its_groups)
     (void)run(NCCL, "layout.shard=none cluster.sharp=no sim.nccl_algo=CollnetDirect");
     ck_assert_str_ne(comm_of("dp-cp", "all_reduce")->algo, "collnet");
     ck_assert_double_lt(in_network, comm_of("dp-cp", "all_reduce")->busy_s);
+    (void)run(NCCL, "layout.shard=none cluster.sharp=yes sim.nccl_collnet_enable=on");
+    ck_assert_double_le(comm_of("dp-cp", "all_reduce")->busy_s, 1.01 * in_network);
+    (void)run(NCCL, "sim.nccl_nvls_disable=on");
+    ck_assert_ptr_null(strstr(comm_of("tp", "all_reduce")->algo, "nvls"));
     /* one rank a node: gathers over the network may go in log steps */
     (void)run(NCCL, "layout.shard=zero1 sim.nccl_algo=PAT");
     ck_assert_str_eq(comm_of("shard", "all_gather")->algo, "pat");

@@ -267,6 +267,8 @@ struct stc_coll_force stc_low_force(const struct stc_scenario *s)
     if (s->sim.nccl_proto[0]) (void)stc_coll_proto_parse(s->sim.nccl_proto, &f.proto);
     f.max_ctas = s->sim.nccl_max_ctas;
     f.p2p_disable = s->sim.nccl_p2p_disable != 0;
+    f.nvls_disable = s->sim.nccl_nvls_disable != 0;
+    f.collnet_enable = s->sim.nccl_collnet_enable != 0;
     f.hier_all_to_all = s->stack.moe_deepep != 0;
     return f;
 }
