@@ -48,6 +48,7 @@ struct stc_fit_report {
     int n;
     struct stc_fit_line v[STC_FIT_LINES];
     double seconds;
+    bool in_sample; /* no folds: errors are of the rows that were fitted */
 };
 
 /* Fits every group of FOLDER's rows; *out is indexed and lives in the arena. */
@@ -69,7 +70,7 @@ STC_MUST_USE enum stc_err stc_fit_put_text(const char *dir, const char *name,
 /* The report as a table: mean absolute error of left-out rows by physics ×
  * efficiency alone and with the residual, the bar of the latter, the share of rows
  * inside the 90 % interval, its mean half-width / mean absolute error. */
-void stc_fit_put_head(struct stc_text *out);
+void stc_fit_put_head(const char *title, struct stc_text *out);
 void stc_fit_put_line(const struct stc_fit_line *l, struct stc_text *out);
 void stc_fit_print(const struct stc_fit_report *rep, struct stc_text *out);
 

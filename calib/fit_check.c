@@ -303,15 +303,15 @@ void stc_fit_put_line(const struct stc_fit_line *l, struct stc_text *out)
                     l->width_ratio, verdict(l->plain_mape, l->full_mape, l->bar));
 }
 
-void stc_fit_put_head(struct stc_text *out)
+void stc_fit_put_head(const char *title, struct stc_text *out)
 {
-    stc_text_printf(out, "%-58s %6s %9s %9s %6s %9s %7s\n", "left out", "rows",
-                    "physics %", "full %", "bar %", "in 90% %", "width/e");
+    stc_text_printf(out, "%-58s %6s %9s %9s %6s %9s %7s\n", title, "rows", "physics %",
+                    "full %", "bar %", "in 90% %", "width/e");
 }
 
 void stc_fit_print(const struct stc_fit_report *rep, struct stc_text *out)
 {
-    stc_fit_put_head(out);
+    stc_fit_put_head(rep->in_sample ? "by shape: of the fitted rows" : "left out", out);
     for (int i = 0; i < rep->n; i++)
         stc_fit_put_line(&rep->v[i], out);
     stc_text_printf(out, "fitted in %.1f s\n", rep->seconds);

@@ -290,7 +290,7 @@ enum stc_err stc_fit_coll_validate(struct stc_arena *a,
 
 void stc_fit_coll_report(const struct stc_coll_cv *cv, struct stc_text *out)
 {
-    stc_fit_put_head(out);
+    stc_fit_put_head("left out", out);
     for (int i = 0; i < cv->n; i++) {
         const struct stc_coll_cv_line *c = &cv->v[i];
         struct stc_fit_line l = {.n = c->n,

@@ -426,7 +426,7 @@ enum stc_err stc_fit_compute(struct stc_arena *a, const char *folder,
     struct stc_cost_rows rows;
     struct timespec t0, t1;
 
-    *rep = (struct stc_fit_report){0};
+    *rep = (struct stc_fit_report){.in_sample = opt->holdout < 2};
     clock_gettime(CLOCK_MONOTONIC, &t0);
     enum stc_err err = stc_cost_rows_read(a, folder, &rows, diag);
     if (err != STC_OK) return err;
