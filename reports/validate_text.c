@@ -27,7 +27,7 @@ static void table(const char *title, const struct stc_vsum *sums, int n,
     int layers = !isnan(sums[0].plain); /* a cost query: what physics alone says */
     int memory = sums[0].mem_kind != NULL;
     int width = memory ? 26 : layers ? 42 : 43, second = memory ? 20 : layers ? 8 : 0;
-    if (twins) width -= memory ? 7 : 9;
+    if (twins) width -= 9;
     first_columns(layers ? "group" : "source", width, memory ? "kind" : "physics",
                   second, out);
     stc_text_printf(out, " %5s %4s %8s%s %9s  %s\n", "rows", "none", "error",

@@ -187,9 +187,11 @@ static enum stc_err fit_compute(const struct job *j, struct stc_diag *diag)
     char path[4200];
     bool any = false;
     for (size_t i = 0; i < sizeof compute_forms / sizeof compute_forms[0]; i++)
-        any = any || path_of(j->w, compute_forms[i], path, sizeof path);
+        any = any || (compute_forms[i] != STC_FORM_GEMM_TORCH && /* only scored on */
+                      path_of(j->w, compute_forms[i], path, sizeof path));
     if (!any) {
-        stc_text_put(out, "no kernels in the store: the shipped ones stay\n");
+        stc_text_put(out, "nothing in the store to fit kernels to (gemm, attention, "
+                          "moe): the shipped fits stay\n");
         return STC_OK;
     }
     struct stc_cost *c = NULL;
