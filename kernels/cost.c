@@ -275,7 +275,8 @@ void stc_cost_grouped(const struct stc_cost *c, const struct stc_gpu *gpu,
            pad = ceil(each / 64) * 64 / each;
     double weights = (double)(groups - 1) * (double)q->n * (double)q->k *
                      stc_dtype_info(q->dtype)->weight_bytes;
-    double slow = clamp(pad, 1, 4) / c->platform[gpu->gen].grouped_eff;
+    double slow = clamp(pad, 1, 4);
+    if (!q->one_kernel) slow /= c->platform[gpu->gen].grouped_eff;
 
     struct stc_mem_q read = {weights, 0, 1, STC_MEMK_COPY, q->regime, false};
     if (weights > 0) stc_cost_membound(c, gpu, &read, &w);

@@ -212,6 +212,7 @@ struct stc_grouped_q {
     int64_t m_total, n, k;
     int64_t groups;
     double imbalance; /* 1: balanced */
+    bool one_kernel;  /* all groups in one persistent kernel, not a product each */
     enum stc_dtype dtype;
     enum stc_gemm_layout layout;
     enum stc_regime regime;

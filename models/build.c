@@ -275,6 +275,9 @@ static int is_fused(const struct emit *e, const struct stc_bnode *n)
         (id == STC_OP_ATTN_BIAS_DROPOUT_ADD || id == STC_OP_MLP_BIAS_DROPOUT_ADD)) {
         return 1;
     }
+    if (id == STC_OP_MOE_ACT && stc_build_fused_experts(e->s->b)) {
+        return 1;
+    }
     return stc_stack_fuses(e->s->b->stack, (enum stc_op_id)id);
 }
 

@@ -104,5 +104,7 @@ int stc_build_sp(const struct stc_build *b); /* sequence parallel in effect: tp 
 int32_t stc_build_seq(const struct stc_build *b,
                       int32_t layer); /* tokens of a sample at a layer */
 double stc_build_imbalance(const struct stc_build *b);
+/* Experts' products take activation and casts along (block-scaled formats only). */
+int stc_build_fused_experts(const struct stc_build *b);
 
 #endif

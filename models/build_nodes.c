@@ -105,6 +105,12 @@ static double capped(double imbalance, double cap)
     return cap > 1 ? cap : 1;
 }
 
+int stc_build_fused_experts(const struct stc_build *b)
+{
+    enum stc_dtype d = (enum stc_dtype)b->train->precision;
+    return b->stack->moe_fused_mlp && (d == STC_DTYPE_MXFP8 || d == STC_DTYPE_NVFP4);
+}
+
 double stc_build_imbalance(const struct stc_build *b)
 {
     const struct stc_train *t = b->train;
@@ -197,7 +203,10 @@ struct stc_bnode *stc_node_grouped(struct stc_nodes *s, enum stc_op_id id,
     /* Transformer Engine's GroupedLinear enqueues one product an expert on a few
      * streams, and in 8 bits a cast of its operand: few bytes, many launches. */
     int per_expert = stc_dtype_info(s->gemm_dtype)->act_bytes < 2 ? 2 : 1;
-    g->op.n_launches = (uint16_t)(per_expert * (m->n_experts / l->ep));
+    g->op.shape.moe.one_kernel = (uint8_t)stc_build_fused_experts(s->b);
+    g->op.n_launches = (uint16_t)(g->op.shape.moe.one_kernel
+                                      ? 1
+                                      : per_expert * (m->n_experts / l->ep));
     g->weights = 1;
     g->tp_axis = STC_AXIS_ETP;
     g->sp = 1;

@@ -83,6 +83,7 @@ struct stc_shape_moe {
     int32_t local_experts, experts, topk, ep, etp;
     int64_t n, k;     /* per expert: [tokens_e, k] x [k, n] */
     double imbalance; /* busiest rank's load / mean, >= 1 */
+    uint8_t one_kernel; /* 1: one kernel for all experts, 0: a product an expert */
 };
 struct stc_shape_coll {
     uint8_t coll; /* enum stc_coll of kernels/coll.h: same order, see stc_comm_kind */

@@ -69,6 +69,8 @@ struct stc_stack {
     int32_t prefetch_layers; /* FSDP units gathered ahead */
     int32_t moe_probs_in_act; /* a token's expert weights multiply the activation: the experts' outputs are not kept */
     int32_t moe_deepep;      /* a token once per destination node */
+    int32_t moe_fused_mlp; /* block-scaled 8 and 4 bits: one grouped product of all experts, with activation
+                                    and casts in its epilogue */
     int32_t attention_kernel;     /* of the fused attention: 0 the best of the generation (cuDNN, FlashAttention-3),
                                      1 FlashAttention-2, 2 FlashAttention-1 (CUDA or Triton) */
     int32_t

@@ -69,7 +69,7 @@ static void cost_grouped(const struct stc_optime *t, const struct stc_op *op, st
     /* every rank waits for the busiest in the combine that follows */
     int64_t busiest = (int64_t)((double)g->tokens * g->imbalance + 0.5);
     struct stc_grouped_q q = {.m_total = busiest, .n = g->n, .k = g->k, .groups = g->local_experts,
-                              .imbalance = g->imbalance, .dtype = (enum stc_dtype)op->dtype, .layout = gemm_layout(op),
+                              .imbalance = g->imbalance, .one_kernel = g->one_kernel, .dtype = (enum stc_dtype)op->dtype, .layout = gemm_layout(op),
                               .regime = STC_REGIME_IN_SITU};
     stc_cost_grouped(t->p->cost, &t->s->cluster.gpu, &q, out);
 }
