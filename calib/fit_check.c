@@ -298,14 +298,14 @@ void stc_fit_put_line(const struct stc_fit_line *l, struct stc_text *out)
     snprintf(what, sizeof what, "%s%s", strncmp(l->what, "by ", 3) ? "by shape: " : "",
              l->what);
     if (l->bar > 0) snprintf(bar, sizeof bar, "%.1f", 100 * l->bar);
-    stc_text_printf(out, "%-58s %6d %9.2f %9.2f %6s %9.1f %7.2f%s\n", what, l->n,
+    stc_text_printf(out, "%-50s %6d %9.2f %7.2f %6s %8.1f %7.2f%s\n", what, l->n,
                     100 * l->plain_mape, 100 * l->full_mape, bar, 100 * l->coverage,
                     l->width_ratio, verdict(l->plain_mape, l->full_mape, l->bar));
 }
 
 void stc_fit_put_head(const char *title, struct stc_text *out)
 {
-    stc_text_printf(out, "%-58s %6s %9s %9s %6s %9s %7s\n", title, "rows", "physics %",
+    stc_text_printf(out, "%-50s %6s %9s %7s %6s %8s %7s\n", title, "rows", "physics %",
                     "full %", "bar %", "in 90% %", "width/e");
 }
 

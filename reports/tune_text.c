@@ -197,7 +197,7 @@ static void first(const struct stc_tune_result *r, struct stc_text *out)
     stc_text_printf(out, "step time  %s (90 %%: %s to %s)", stc_fmt_s(&f, k->step_s),
                     stc_fmt_s(&g, k->lo90_s), stc_fmt_s(&h, k->hi90_s));
     if (r->has_own && r->own_fits && r->own.step_s > 0)
-        stc_text_printf(out, "; the scenario's own layout: %s, %.3g times as long",
+        stc_text_printf(out, "; the scenario's own: %s, %.3g times as long",
                         stc_fmt_s(&f, r->own.step_s), r->own.step_s / k->step_s);
     stc_text_printf(out, "\nhead-room  %s of %s left\n",
                     stc_fmt_gib(&f, k->capacity_bytes - k->peak_bytes),
