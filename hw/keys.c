@@ -53,6 +53,7 @@ static const struct stc_bind_row gpu_rows[] = {
     {GPU("memory", "cuda", REAL, mem_cuda_bytes), .dim = STC_DIM_BYTES, .max = 1e14, .help = "total as a program sees it; 0: as size"},
     {GPU("", "l2", REAL, l2_bytes), .dim = STC_DIM_BYTES, .max = 1e11, .help = "last-level cache"},
     {GPU("", "smem", REAL, smem_bytes), .dim = STC_DIM_BYTES, .max = 1e9, .help = "shared memory of one SM"},
+    {GPU("", "exp", REAL, exp_per_clock), .max = 1024, .def = "16", .help = "exponentials an SM and clock (special-function units)"},
     {GPU("", "tdp", REAL, tdp_w), .dim = STC_DIM_WATT, .max = 1e5, .help = "board power limit"},
     {GPU("nvlink", "bandwidth", REAL, nvlink_Bps), .dim = STC_DIM_BPS, .max = 1e14, .help = "all links, one direction"},
     {GPU("nvlink", "gen", INT, nvlink_gen), .min = 0, .max = 9, .help = "generation"},

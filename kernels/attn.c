@@ -32,6 +32,16 @@ static double head_factor(double d, double f64, double f192, double f256, double
     return d >= 512 ? f512 : f256 + (f512 - f256) * (d - 256) / 256;
 }
 
+/* Seconds of n exponentials on one SM. Units of twice the rate halve the time at
+ * their rate; what the fit lost beside it (16 a clock everywhere it looked) stays. */
+static double exp_time(const struct stc_gpu *g, double n, double eff)
+{
+    const double seen = 16;
+    double rate = g->exp_per_clock > 0 ? g->exp_per_clock : seen;
+    double lost = eff < 1 ? (1 / eff - 1) / seen : 0;
+    return n / g->clock_hz * (1 / (rate * fmax(eff, 1)) + lost);
+}
+
 /* How the queries of one (sequence, head) are cut. */
 struct cut {
     double heads;   /* that have CTAs of their own: kv heads when the group is packed */
@@ -93,7 +103,7 @@ void stc_attn_terms(const struct stc_gpu *gpu, const double *v,
     if (old && gpu->gen >= STC_GEN_HOPPER) rate *= v[STC_AP_FLASH2];
     if (q->impl == STC_ATTN_FLASH1) rate *= flash1_of_flash2;
     double math_s = 2.0 * BLOCK_Q * BLOCK_K * widths / rate;
-    double exp_s = BLOCK_Q * BLOCK_K / (16 * gpu->clock_hz * v[STC_AP_EFF_EXP]);
+    double exp_s = exp_time(gpu, BLOCK_Q * BLOCK_K, v[STC_AP_EFF_EXP]);
     double pair_s = fmax(math_s, exp_s) + v[STC_AP_SERIAL] * fmin(math_s, exp_s);
     double busy_s = (pairs * pair_s + ctas * v[STC_AP_CTA_S] * slow) / n_sm;
     double longest_s =

@@ -11,7 +11,8 @@
  *
  * (16 exponentials per clock and SM: CUDA C Programming Guide, table of
  * arithmetic throughput; Shah et al., "FlashAttention-3", arXiv:2407.08608,
- * §1, name it as the reason why head_dim 64 is slow), the larger plus `serial`
+ * §1, name it as the reason why head_dim 64 is slow; Blackwell Ultra has 32,
+ * gpu.exp of the catalogue), the larger plus `serial`
  * of the lesser. With U pairs and N CTAs over S SMs
  *
  *     busy = (U · pair + N · cta_s) / S        longest = keys/128 · pair + cta_s
