@@ -5,7 +5,8 @@
  * id". A table id -> (operator, sum of its kernels' durations) is filled from
  * both sides, so the order of events does not matter. In the end every operator
  * that had kernels gives one duration to the statistics of its name, input
- * shapes and types. Matrix products become rows of gemm_torch (in situ), the
+ * shapes and types. Matrix products become rows of gemm_torch (in situ), fused
+ * attention whose mask was recorded rows of attention_train (kineto_attn.c), the
  * kernels of collectives rows of collectives, and every kernel counts under its
  * own name.
  *
@@ -129,6 +130,13 @@ static int type_of(const char *s)
     return -1;
 }
 
+const char *stc_kin_dtype(const char *type, int *bytes)
+{
+    int i = type_of(type);
+    if (i >= 0 && bytes != NULL) *bytes = types[i].bytes;
+    return i >= 0 ? types[i].dtype : NULL;
+}
+
 /* Nodes of a group, from its ranks and the devices of one node; 0: unknown. */
 static int nodes_of(const struct kin *k)
 {
@@ -183,10 +191,15 @@ static uint32_t coll_name(struct kin *k, struct stc_text *t)
 
 /* ==== events ==== */
 
-static uint32_t op_name(struct kin *k)
+static uint32_t op_name(struct kin *k, struct stc_text *t)
 {
     char name[STC_KIN_NAME + 2 * STC_KIN_DIMS + 8];
-    int n = snprintf(name, sizeof name, "o%s\x1f%s\x1f%s", k->e.name, k->e.dims,
+    int n;
+    stc_text_clear(t);
+    if (stc_kin_attention(&k->e, t))
+        n = snprintf(name, sizeof name, "a%s", stc_text_str(t));
+    else
+        n = snprintf(name, sizeof name, "o%s\x1f%s\x1f%s", k->e.name, k->e.dims,
                      k->e.types);
     return n > 0 ? stc_opstats_name(&k->stats, name, (size_t)n) : 0;
 }
@@ -210,7 +223,7 @@ static bool event(struct kin *k, struct stc_text *t)
         if (l == NULL)
             k->n_unlinked += e->ext_id != 0;
         else
-            l->op = e->coll[0] != '\0' ? coll_name(k, t) : op_name(k);
+            l->op = e->coll[0] != '\0' ? coll_name(k, t) : op_name(k, t);
         return true;
     }
     if (!(e->dur_us > 0.0) || !(e->dur_us < 1e12)) return true;
@@ -343,6 +356,10 @@ static enum stc_form form_of(const char *name, struct stc_text *t)
     if (name[0] == 'c') {
         stc_text_put(t, name + 1);
         return STC_FORM_COLLECTIVES;
+    }
+    if (name[0] == 'a') {
+        stc_text_put(t, name + 1);
+        return STC_FORM_ATTENTION_TRAIN;
     }
     if (name[0] == 'k') {
         stc_shape_put(t, "kernel", part);

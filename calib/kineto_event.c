@@ -70,6 +70,7 @@ enum arg {
     A_EXT,
     A_DIMS,
     A_TYPES,
+    A_CONCRETE,
     A_COLL,
     A_DTYPE,
     A_IN,
@@ -88,6 +89,7 @@ static enum arg arg_of(const char *s)
     static const char *const names[A_NONE] = {[A_EXT] = "External id",
                                               [A_DIMS] = "Input Dims",
                                               [A_TYPES] = "Input type",
+                                              [A_CONCRETE] = "Concrete Inputs",
                                               [A_COLL] = "Collective name",
                                               [A_DTYPE] = "dtype",
                                               [A_IN] = "In msg nelems",
@@ -109,6 +111,7 @@ static enum stc_err one_arg(struct stc_json *j, struct stc_kin_event *e, enum ar
 {
     if (a == A_DIMS) return compact(j, e->dims, sizeof e->dims, diag);
     if (a == A_TYPES) return compact(j, e->types, sizeof e->types, diag);
+    if (a == A_CONCRETE) return compact(j, e->concrete, sizeof e->concrete, diag);
     if (a == A_RANKS) return compact(j, e->ranks, sizeof e->ranks, diag);
     enum stc_err err = stc_json_next(j, diag);
     if (err != STC_OK) return err;
@@ -178,7 +181,7 @@ enum stc_err stc_kin_event(struct stc_json *j, struct stc_kin_event *e,
     e->cat = STC_KIN_OTHER;
     e->dur_us = e->bytes = 0.0;
     e->ext_id = e->correlation = 0;
-    e->name[0] = e->dims[0] = e->types[0] = '\0';
+    e->name[0] = e->dims[0] = e->types[0] = e->concrete[0] = '\0';
     e->coll[0] = e->coll_dtype[0] = e->ranks[0] = '\0';
     e->in_elems = e->out_elems = e->group = e->rank_start = e->rank_stride = 0;
     while ((err = stc_json_next(j, diag)) == STC_OK && j->kind == STC_JSON_KEY)

@@ -85,6 +85,52 @@ START_TEST(kineto_an_operators_kernels_add_up)
 }
 END_TEST
 
+/* Causal flash attention as PyTorch 2.5 and later record it, forward and backward. */
+START_TEST(kineto_fused_attention_is_a_row_of_training_attention)
+{
+    static const char text[] =
+        "[{\"ph\":\"X\",\"cat\":\"cpu_op\",\"name\":\"aten::_flash_attention_forward\","
+        "\"dur\":9,\"args\":{\"External id\":4,\"Concrete "
+        "Inputs\":[\"\",\"\",\"\",\"\","
+        "\"\",\"4096\",\"4096\",\"0.\",\"True\",\"False\",\"0.08\"],\"Input type\":["
+        "\"c10::BFloat16\",\"c10::BFloat16\",\"c10::BFloat16\",\"\",\"\",\"Scalar\"],"
+        "\"Input Dims\":[[2,4096,32,128],[2,4096,8,128],[2,4096,8,128],[],[],[]]}},"
+        "{\"ph\":\"X\",\"cat\":\"kernel\",\"name\":\"flash\",\"dur\":700,\"args\":{"
+        "\"External id\":4,\"correlation\":1}},"
+        "{\"ph\":\"X\",\"cat\":\"cpu_op\",\"name\":"
+        "\"aten::_scaled_dot_product_cudnn_attention\",\"dur\":9,\"args\":{\"External "
+        "id\":"
+        "5,\"Concrete Inputs\":[\"\",\"\",\"\",\"\",\"True\",\"0.\",\"False\"],"
+        "\"Input type\":[\"c10::Half\",\"c10::Half\",\"c10::Half\"],"
+        "\"Input Dims\":[[1,16,512,64],[1,16,1024,64],[1,16,1024,64]]}},"
+        "{\"ph\":\"X\",\"cat\":\"kernel\",\"name\":\"cudnn\",\"dur\":30,\"args\":{"
+        "\"External id\":5,\"correlation\":2}},"
+        "{\"ph\":\"X\",\"cat\":\"cpu_op\",\"name\":\"aten::_flash_attention_backward\","
+        "\"dur\":9,\"args\":{\"External id\":6,\"Input type\":[\"c10::Half\"],"
+        "\"Input Dims\":[[1,8,4,64],[1,8,4,64],[1,8,4,64]]}},"
+        "{\"ph\":\"X\",\"cat\":\"kernel\",\"name\":\"bwd\",\"dur\":40,\"args\":{"
+        "\"External id\":6,\"correlation\":3}}]";
+    stc_assert_ok(kit_run(&k, stc_import_kineto, "t", text, strlen(text), NULL),
+                  &k.diag);
+    int n = 0;
+    for (int i = 0; i < k.n; i++) {
+        const struct kit_fact *f = &k.fact[i];
+        if (f->form != STC_FORM_ATTENTION_TRAIN) continue;
+        bool flash = f->value > 1e-4;
+        ck_assert_str_eq(
+            f->shape, flash ? "impl=PyTorch SDPA (flash);phase=fwd;causal=1;dtype="
+                              "bfloat16;batch=2;heads=32;kv_heads=8;head_dim=128;"
+                              "seqlen_q=4096;seqlen_kv=4096"
+                            : "impl=cudnn;phase=fwd;causal=0;dtype=fp16;batch=1;heads="
+                              "16;kv_heads=16;head_dim=64;seqlen_q=512;seqlen_kv=1024");
+        stc_assert_near(f->value, flash ? 700e-6 : 30e-6, 1e-5);
+        n++;
+    }
+    ck_assert_int_eq(n, 2); /* the backward does not say whether it is causal */
+    ck_assert_ptr_nonnull(find(STC_FORM_OP));
+}
+END_TEST
+
 START_TEST(kineto_correlation_repeated_as_external_id_is_no_link)
 {
     static const char text[] =
@@ -233,6 +279,7 @@ static Suite *import_kineto_suite(void)
     TCase *t = tcase_create("kineto");
     tcase_add_test(t, kineto_products_collectives_and_copies_are_told);
     tcase_add_test(t, kineto_an_operators_kernels_add_up);
+    tcase_add_test(t, kineto_fused_attention_is_a_row_of_training_attention);
     tcase_add_test(t, kineto_correlation_repeated_as_external_id_is_no_link);
     tcase_add_test(t, kineto_gzip_and_large_files_in_bounded_memory);
     tcase_add_test(t, kineto_cut_short_is_one_line);
