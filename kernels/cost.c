@@ -123,6 +123,7 @@ void stc_cost_gemm(const struct stc_cost *c, const struct stc_gpu *gpu,
     const struct stc_platform *p = &c->platform[gpu->gen];
 
     t.want_features = exact && f->residual != NULL;
+    if (t.want_features) stc_residual_ahead(f->residual);
     stc_gemm_terms(gpu, f->v, q, &t);
     finish(f, exact, &t, out);
     double slow = align_factor(p, q->n, q->k);
@@ -209,6 +210,7 @@ void stc_cost_attn(const struct stc_cost *c, const struct stc_gpu *gpu,
     const struct stc_platform *p = &c->platform[gpu->gen];
 
     t.want_features = exact && f->residual != NULL;
+    if (t.want_features) stc_residual_ahead(f->residual);
     if (q->phase == STC_ATTN_DECODE)
         stc_decode_terms(gpu, f->v, &x, &t);
     else
@@ -246,6 +248,7 @@ void stc_cost_moe(const struct stc_cost *c, const struct stc_gpu *gpu,
     const struct stc_platform *p = &c->platform[gpu->gen];
 
     t.want_features = exact && f->residual != NULL;
+    if (t.want_features) stc_residual_ahead(f->residual);
     stc_moe_terms(gpu, f->v, q, &t);
     finish(f, exact, &t, out);
     if (q->regime == STC_REGIME_IN_SITU)

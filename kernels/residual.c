@@ -30,19 +30,41 @@ static bool is_seen(const struct stc_residual *r, const float *feat)
 
 static double tree_sum(const struct stc_residual *r, const float *feat)
 {
+    enum { AHEAD = 256 };
     const uint8_t *f = r->feat;
     const float *t = r->threshold, *leaf = r->leaf;
+    uint16_t at[AHEAD];
     double sum = 0;
-    for (int i = 0; i < r->n_trees; i++) {
-        unsigned at = 0;
-        for (int j = 0; j < r->depth; j++)
-            at |= (unsigned)(feat[f[j]] > t[j]) << j;
-        sum += (double)leaf[at];
-        f += r->depth;
-        t += r->depth;
-        leaf += (size_t)1 << r->depth;
+    for (int first = 0; first < r->n_trees; first += AHEAD) {
+        int n = r->n_trees - first < AHEAD ? r->n_trees - first : AHEAD;
+        for (int i = 0; i < n; i++) {
+            unsigned x = 0;
+            for (int j = 0; j < r->depth; j++)
+                x |= (unsigned)(feat[f[j]] > t[j]) << j;
+            f += r->depth;
+            t += r->depth;
+            at[i] = (uint16_t)x;
+            __builtin_prefetch(&leaf[((size_t)i << r->depth) + x]);
+        }
+        for (int i = 0; i < n; i++)
+            sum += (double)leaf[((size_t)i << r->depth) + at[i]];
+        leaf += (size_t)n << r->depth;
     }
     return sum;
+}
+
+static void ahead(const void *from, size_t n)
+{
+    const char *p = from;
+    for (size_t i = 0; i < n; i += 64)
+        __builtin_prefetch(p + i);
+}
+
+void stc_residual_ahead(const struct stc_residual *r)
+{
+    size_t n = (size_t)r->n_trees * (size_t)r->depth;
+    ahead(r->feat, n);
+    ahead(r->threshold, n * sizeof *r->threshold);
 }
 
 void stc_residual_at(const struct stc_residual *r, const float *feat,
