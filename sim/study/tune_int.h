@@ -79,6 +79,13 @@ int stc_search_stop(struct stc_search *q);
 /* The cost of the N-th best simulated; infinity while there are fewer. */
 double stc_search_cutoff(const struct stc_search *q, int n);
 
+/* tune_rules.c: why the scenario's framework does not offer its layout; NULL: it
+ * does. asked: the search set the overlap, the stack did not. */
+const char *stc_tune_no_interleaving(const struct stc_scenario *s);
+const char *stc_tune_no_experts(const struct stc_scenario *s, int moe);
+const char *stc_tune_no_shard(const struct stc_scenario *s);
+const char *stc_tune_no_p2p(const struct stc_scenario *s, int asked);
+
 /* tune_front.c */
 STC_MUST_USE enum stc_err stc_search_front(struct stc_search *q, uint64_t **ids,
                                            size_t *n);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "sim/study/price.h"
+#include "sim/study/tune_int.h"
 
 struct stc_tune_walker {
     const struct stc_tune_space *sp;
@@ -113,60 +114,6 @@ static int32_t value(const struct stc_tune_walker *w, int axis)
     return w->sp->axis[axis].v[w->digit[axis]];
 }
 
-/* ==== what frameworks do not offer ==== */
-
-static int framework_has(const struct stc_tune_walker *w, const char *part)
-{
-    return strstr(w->cur.stack.name, part) != NULL;
-}
-
-static int megatron(const struct stc_tune_walker *w)
-{
-    return framework_has(w, "megatron") || framework_has(w, "nemo");
-}
-
-/* Megatron-LM, megatron/core/pipeline_parallel/schedules.py: the interleaved
- * schedule wants micro-batches in multiples of the pipeline. */
-static const char *no_interleaving(const struct stc_tune_walker *w)
-{
-    const struct stc_layout *l = &w->cur.layout;
-    return megatron(w) && l->schedule == STC_SCHED_INTERLEAVED &&
-                   l->n_micro % l->pp != 0
-               ? "Megatron interleaves only micro-batches in multiples of pp"
-               : NULL;
-}
-
-/* Megatron-LM, training/arguments.py: experts with tensor parallelism need
- * sequence parallelism. */
-static const char *no_experts(const struct stc_tune_walker *w)
-{
-    const struct stc_layout *l = &w->cur.layout;
-    return megatron(w) && w->moe && l->tp > 1 && !l->seq_parallel
-               ? "Megatron wants sequence parallelism with experts and tp > 1"
-               : NULL;
-}
-
-/* DeepSpeed, runtime/pipe/engine.py: ZeRO-2 and 3 are incompatible with pipelines;
- * Megatron-LM's optimizer shards states only. */
-static const char *no_shard(const struct stc_tune_walker *w)
-{
-    const struct stc_layout *l = &w->cur.layout;
-    if (framework_has(w, "deepspeed") && l->pp > 1 && l->shard >= STC_SHARD_ZERO2)
-        return "DeepSpeed's pipelines work with ZeRO 0 and 1 only";
-    if (megatron(w) && l->shard >= STC_SHARD_ZERO2)
-        return "Megatron's distributed optimizer shards states only";
-    return NULL;
-}
-
-/* Megatron-LM, training/arguments.py: overlap_p2p_comm is for interleaving. */
-static const char *no_p2p(const struct stc_tune_walker *w)
-{
-    return megatron(w) && w->cur.stack.overlap_p2p && w->cur.layout.vp == 1 &&
-                   value(w, STC_TA_P2P) == 2
-               ? "Megatron overlaps pipeline messages only when interleaving"
-               : NULL;
-}
-
 /* ==== inner loops, from the innermost out ==== */
 
 static void leaf(struct stc_tune_walker *w)
@@ -223,7 +170,7 @@ static void switches(struct stc_tune_walker *w)
                 switched(w, STC_TA_GATHER, w->base_stack.overlap_param_gather);
             for (EACH(w, STC_TA_P2P)) {
                 k->overlap_p2p = switched(w, STC_TA_P2P, w->base_stack.overlap_p2p);
-                const char *no = no_p2p(w);
+                const char *no = stc_tune_no_p2p(&w->cur, value(w, STC_TA_P2P) == 2);
                 if (l->pp == 1 && w->digit[STC_TA_P2P] > 0)
                     reject(w, STC_TA_P2P, STC_TUNE_SAME, 0, "overlap_p2p");
                 else if (no)
@@ -290,7 +237,7 @@ static void shard(struct stc_tune_walker *w)
     for (EACH(w, STC_TA_SHARD)) {
         int32_t v = value(w, STC_TA_SHARD);
         l->shard = (uint8_t)(v == 0 ? w->base_stack.default_shard : v - 1);
-        const char *no = no_shard(w);
+        const char *no = stc_tune_no_shard(&w->cur);
         if (no_replicas(w) && w->digit[STC_TA_SHARD] > 0)
             reject(w, STC_TA_SHARD, STC_TUNE_SAME, 0, "nothing to shard over");
         else if (no)
@@ -364,7 +311,7 @@ static void chunks(struct stc_tune_walker *w)
         if (kind == STC_SCHED_INTERLEAVED && l->vp == 1) kind = STC_SCHED_1F1B;
         l->schedule = (uint8_t)kind;
         enum stc_tune_reason r = chunks_fit(w);
-        const char *no = no_interleaving(w);
+        const char *no = stc_tune_no_interleaving(&w->cur);
         if (r != STC_TUNE_SIMULATED)
             reject(w, STC_TA_VP, r, 0, "");
         else if (no)
@@ -414,7 +361,7 @@ static void seq_parallel(struct stc_tune_walker *w)
         l->seq_parallel =
             (uint8_t)(l->tp > 1 &&
                       (v == 0 ? w->base_stack.default_seq_parallel : v - 1));
-        const char *no = no_experts(w);
+        const char *no = stc_tune_no_experts(&w->cur, w->moe);
         if (l->seq_parallel && tokens % l->tp != 0)
             reject(w, STC_TA_SEQ, STC_TUNE_MODEL, 0,
                    "seq_len / cp is not a multiple of tp");
