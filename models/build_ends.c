@@ -48,10 +48,11 @@ static void loss(struct stc_nodes *s, double t)
     }
     /* unfused: max (r), shift (r w), exp (r w), sum (r), divide (r w) on fp32 */
     double read = fused ? v * e : v * 4.0 * 5, write = fused ? v * e : v * 4.0 * 3;
-    n = stc_node_mem(s, STC_OP_XENT, STC_MEMOP_XENT, read, write);
+    enum stc_mem_op passes = fused ? STC_MEMOP_XENT : STC_MEMOP_ELEMENTWISE;
+    n = stc_node_mem(s, STC_OP_XENT, passes, read, write);
     n->op.n_launches = fused ? 2 : 12;
     n->op.keep_bytes = fused ? v * e : v * 4.0;
-    stc_node_bwd(n, STC_MEMOP_XENT, fused ? v * e : v * 4.0, fused ? v * e : v * 4.0,
+    stc_node_bwd(n, passes, fused ? v * e : v * 4.0, fused ? v * e : v * 4.0,
                  fused ? 1 : 4);
     for (int i = 0; s->tp > 1 && i < 3; i++) {
         n = stc_node_coll(s, STC_OP_XENT_ALL_REDUCE, STC_COMM_ALL_REDUCE, STC_AXIS_TP,
