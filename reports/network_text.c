@@ -20,8 +20,8 @@ static void collectives(const struct stc_result *r, struct stc_text *out)
                  c->by_flows ? ", flows" : "");
         char what[32]; /* "replica" is longer than its column */
         snprintf(what, sizeof what, "%-5s %-14s", c->axis, c->coll);
-        stc_text_printf(out, "%-20.20s %-24.24s %6d %6d %7.0f %9s %9s %11s\n", what, how, (int)c->group_size, (int)c->group_nodes,
-                        c->calls,
+        stc_text_printf(out, "%-20.20s %-24.24s %6d %6d %7.0f %9s %9s %11s\n", what,
+                        how, (int)c->group_size, (int)c->group_nodes, c->calls,
                         stc_fmt_bytes(&f, c->calls > 0 ? c->bytes / c->calls : 0),
                         stc_fmt_s(&g, c->busy_s), stc_fmt_rate(&h, c->bus_Bps));
     }

@@ -171,7 +171,8 @@ static json_t *host_kinds(const struct stc_host_est *h)
 {
     json_t *j = json_object();
     for (int k = 0; k < STC_HOST_COUNT; k++)
-        stc_json_put(j, stc_host_name((enum stc_host_kind)k), stc_json_num(h->bytes[k]));
+        stc_json_put(j, stc_host_name((enum stc_host_kind)k),
+                     stc_json_num(h->bytes[k]));
     if (h->nvme_bytes > 0) stc_json_put(j, "nvme", stc_json_num(h->nvme_bytes));
     return j;
 }

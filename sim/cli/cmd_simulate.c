@@ -39,8 +39,8 @@ static enum cli_exit verdict(struct stc *sim, const char *name)
     if (err != STC_OK) return cli_fail(err, &diag);
     if (step.fits) return CLI_FINE;
     if (step.host_missing_bytes > 0)
-        cli_complain("%s: does not fit: %.1f GiB missing in the fullest node's host", name,
-                     step.host_missing_bytes / 1073741824.0);
+        cli_complain("%s: does not fit: %.1f GiB missing in the fullest node's host",
+                     name, step.host_missing_bytes / 1073741824.0);
     if (step.missing_bytes > 0 || step.host_missing_bytes <= 0)
         cli_complain("%s: does not fit: %.1f GiB missing on the fullest GPU", name,
                      step.missing_bytes / 1073741824.0);

@@ -7,9 +7,9 @@
 #include <string.h>
 
 const struct cli_cmd *const cli_cmds[] = {
-    &cli_simulate, &cli_validate, &cli_diff, &cli_tune, &cli_sweep, &cli_explain,
-    &cli_headroom, &cli_import,   &cli_list, &cli_show, &cli_calibrate,
-    &cli_describe, &cli_help,     NULL};
+    &cli_simulate,  &cli_validate, &cli_diff,   &cli_tune, &cli_sweep,
+    &cli_explain,   &cli_headroom, &cli_import, &cli_list, &cli_show,
+    &cli_calibrate, &cli_describe, &cli_help,   NULL};
 
 static size_t n_cmds(void)
 {
