@@ -204,7 +204,7 @@ struct sweep {
     uint8_t *done; /* [n] */
     int64_t n;
     long n_done, n_mine;
-    enum stc_err err;
+    _Atomic int err; /* enum stc_err; threads look at it without the lock */
     struct stc_diag *diag;
 };
 
@@ -291,7 +291,7 @@ static void do_point(struct sweep *w, int64_t id, struct stc_arena *a)
         if (err == STC_OK && w->err == STC_OK)
             err = stc_sweep_put_row(w->db, &pt.row, w->o->n_axes, &diag);
         if (err != STC_OK && err != STC_ERR_INTERRUPTED && w->err == STC_OK) {
-            w->err = err;
+            w->err = (int)err;
             *w->diag = diag;
         }
         w->n_done++;
@@ -317,14 +317,14 @@ static enum stc_err run_points(struct sweep *w)
             do_point(w, i, &a);
         stc_arena_free(&a);
     }
-    return w->err;
+    return (enum stc_err)w->err;
 }
 
 /* Processes write files of their own; the first puts them together. */
 static enum stc_err join_team(const struct sweep *w, const char *path)
 {
     const struct stc_team *t = w->o->team;
-    if (t->any(t->self, w->err != STC_OK) || t->rank != 0) return w->err;
+    if (t->any(t->self, w->err != STC_OK) || t->rank != 0) return (enum stc_err)w->err;
     for (int r = 1; r < t->size; r++) {
         char part[4096];
         const char *one = part;
@@ -359,7 +359,7 @@ enum stc_err stc_sweep_run(const struct stc_scenario *s, const struct stc_run_pa
         err = mark_done(&w, whole);
     stc_db_close(whole);
     if (err == STC_OK) err = run_points(&w);
-    w.err = err;
+    w.err = (int)err;
     stc_db_close(w.db);
     if (t) err = join_team(&w, path);
     free(w.done);

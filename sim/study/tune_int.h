@@ -2,6 +2,8 @@
 #ifndef STC_STUDY_TUNE_INT_H
 #define STC_STUDY_TUNE_INT_H
 
+#include <stdatomic.h>
+
 #include "sim/study/tune_space.h"
 
 enum { STC_TUNE_BUCKETS = 16 }; /* of memory, for the front's first guesses */
@@ -56,7 +58,8 @@ struct stc_search {
     size_t cap_seen, n_seen;
     struct stc_tune_sim *kept; /* of the journal, sorted by id */
     size_t n_kept;
-    int top_n, stopped;
+    int top_n;
+    _Atomic int stopped; /* threads see it and set it */
     uint64_t n_tight;
     double best_s;
     struct stc_diag *diag;

@@ -88,8 +88,9 @@ static void sum_leaf(void *ctx, const struct stc_tune_leaf *l)
     if (!(s->bucket[k].need_bytes > 0) || before(l, &s->bucket[k])) s->bucket[k] = *l;
 }
 
-/* A failure in a parallel loop: the first sentence stays. */
-static void note(struct stc_search *q, enum stc_err *all, enum stc_err err,
+/* A failure in a parallel loop: the first sentence stays. Other threads look at
+ * `all` (an enum stc_err) without the lock, to do no more. */
+static void note(struct stc_search *q, _Atomic int *all, enum stc_err err,
                  const struct stc_diag *diag)
 {
     if (err == STC_OK) return;
@@ -98,7 +99,7 @@ static void note(struct stc_search *q, enum stc_err *all, enum stc_err err,
 #endif
     {
         if (*all == STC_OK) {
-            *all = err;
+            *all = (int)err;
             if (q->diag) *q->diag = *diag;
         }
     }
@@ -155,7 +156,7 @@ static enum stc_err share_nodes(struct stc_search *q)
 
 enum stc_err stc_search_walk_all(struct stc_search *q)
 {
-    enum stc_err all = STC_OK;
+    _Atomic int failed = STC_OK;
     uint64_t size = (uint64_t)q->team->size, rank = (uint64_t)q->team->rank,
              mine = (q->sp->n_nodes + size - 1 - rank) / size;
     long done = 0;
@@ -165,13 +166,14 @@ enum stc_err stc_search_walk_all(struct stc_search *q)
     for (uint64_t k = 0; k < mine; k++) {
         uint64_t i = k * size + rank;
         struct stc_diag diag = {""};
-        if (all != STC_OK || q->node[i].done || stc_search_stop(q)) continue;
-        note(q, &all, walk_one(q, i, &diag), &diag);
+        if (failed != STC_OK || q->node[i].done || stc_search_stop(q)) continue;
+        note(q, &failed, walk_one(q, i, &diag), &diag);
 #ifdef _OPENMP
 # pragma omp critical(stc_tune_progress)
 #endif
         progress(q, "bounds", ++done, (long)mine);
     }
+    enum stc_err all = (enum stc_err)failed;
     int bad = q->team->any(q->team->self, all != STC_OK);
     q->stopped = q->team->any(q->team->self, q->stopped);
     if (all != STC_OK) return all;
@@ -219,7 +221,7 @@ enum stc_err stc_search_collect(
     int (*open)(const void *ctx, const struct stc_node_sum *s), const void *ctx,
     struct stc_leaves *out)
 {
-    enum stc_err all = STC_OK;
+    _Atomic int failed = STC_OK;
     uint64_t size = (uint64_t)q->team->size, rank = (uint64_t)q->team->rank,
              mine = (q->sp->n_nodes + size - 1 - rank) / size;
     long done = 0;
@@ -234,7 +236,7 @@ enum stc_err stc_search_collect(
         struct stc_tune_sink sink = {
             .ctx = &c, .count = no_count, .leaf = collect_leaf};
         struct stc_diag diag = {""};
-        if (all != STC_OK || !q->node[i].n_fit || !open(ctx, &q->node[i]) ||
+        if (failed != STC_OK || !q->node[i].n_fit || !open(ctx, &q->node[i]) ||
             stc_search_stop(q))
             continue;
         enum stc_err err = stc_tune_walk(q->walker[me()], i, &sink, &diag);
@@ -248,9 +250,10 @@ enum stc_err stc_search_collect(
             progress(q, "candidates", ++done, (long)mine);
         }
         if (err == STC_ERR_NOMEM) err = stc_fail(&diag, err, "tune: out of memory");
-        note(q, &all, err, &diag);
+        note(q, &failed, err, &diag);
         free(found.v);
     }
+    enum stc_err all = (enum stc_err)failed;
     int bad = q->team->any(q->team->self, all != STC_OK);
     q->stopped = q->team->any(q->team->self, q->stopped);
     if (all == STC_OK && bad)
@@ -354,7 +357,7 @@ static enum stc_err settle(struct stc_search *q, enum stc_err mine)
 enum stc_err stc_search_simulate(struct stc_search *q, const uint64_t *ids, size_t n)
 {
     struct stc_tune_sim *out = calloc(n ? n : 1, sizeof *out);
-    enum stc_err all = STC_OK;
+    _Atomic int failed = STC_OK;
     size_t size = (size_t)q->team->size, rank = (size_t)q->team->rank;
     if (!out) return stc_fail(q->diag, STC_ERR_NOMEM, "tune: out of memory");
 #ifdef _OPENMP
@@ -362,9 +365,10 @@ enum stc_err stc_search_simulate(struct stc_search *q, const uint64_t *ids, size
 #endif
     for (size_t i = rank; i < n; i += size) {
         struct stc_diag diag = {""};
-        if (all == STC_OK) note(q, &all, run_one(q, ids[i], &out[i], &diag), &diag);
+        if (failed == STC_OK)
+            note(q, &failed, run_one(q, ids[i], &out[i], &diag), &diag);
     }
-    all = settle(q, all);
+    enum stc_err all = settle(q, (enum stc_err)failed);
     if (all == STC_OK) all = share_round(q, out, n, sizeof *out);
     for (size_t i = 0; all == STC_OK && i < n; i++) {
         if (stc_search_seen(q, ids[i])) continue;
@@ -383,7 +387,7 @@ enum stc_err stc_search_simulate(struct stc_search *q, const uint64_t *ids, size
 enum stc_err stc_search_tight(struct stc_search *q, struct stc_tune_leaf *leaf,
                               size_t n)
 {
-    enum stc_err all = STC_OK;
+    _Atomic int failed = STC_OK;
     size_t size = (size_t)q->team->size, rank = (size_t)q->team->rank;
 #ifdef _OPENMP
 # pragma omp parallel for schedule(dynamic, 1) num_threads(q->n_threads)
@@ -391,15 +395,15 @@ enum stc_err stc_search_tight(struct stc_search *q, struct stc_tune_leaf *leaf,
     for (size_t i = rank; i < n; i += size) {
         struct stc_diag diag = {""};
         double cost = leaf[i].cost;
-        if (all != STC_OK) continue;
-        note(q, &all,
+        if (failed != STC_OK) continue;
+        note(q, &failed,
              stc_tune_tight(q->walker[me()], leaf[i].id, leaf[i].need_bytes, &cost,
                             &diag),
              &diag);
         if (cost > leaf[i].cost) leaf[i].cost = cost;
     }
     q->n_tight += n;
-    all = settle(q, all);
+    enum stc_err all = settle(q, (enum stc_err)failed);
     return all == STC_OK ? share_round(q, leaf, n, sizeof *leaf) : all;
 }
 
