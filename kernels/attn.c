@@ -2,8 +2,6 @@
 
 #include <math.h>
 
-#include "kernels/minmax.h"
-
 enum { BLOCK_Q = 128, BLOCK_K = 128 };
 
 /* Speed of the first FlashAttention beside the second: "around 2x" (Dao
@@ -41,7 +39,7 @@ static double exp_time(const struct stc_gpu *g, double n, double eff)
     const double seen = 16;
     double rate = g->exp_per_clock > 0 ? g->exp_per_clock : seen;
     double lost = eff < 1 ? (1 / eff - 1) / seen : 0;
-    return n / g->clock_hz * (1 / (rate * stc_max(eff, 1)) + lost);
+    return n / g->clock_hz * (1 / (rate * fmax(eff, 1)) + lost);
 }
 
 /* How the queries of one (sequence, head) are cut. */
@@ -58,19 +56,19 @@ static void set_cut(struct cut *c, const struct stc_attn_q *q)
 {
     bool packed = q->q_len == 1;
     double rows = packed ? (double)q->heads / (double)q->kv_heads : (double)q->q_len;
-    double nq = stc_up(rows / BLOCK_Q), kv = (double)q->kv_len;
-    double height = rows <= BLOCK_Q / 2 ? 0.5 : 1, all = stc_up(kv / (BLOCK_K / 2)) / 2,
+    double nq = ceil(rows / BLOCK_Q), kv = (double)q->kv_len;
+    double height = rows <= BLOCK_Q / 2 ? 0.5 : 1, all = ceil(kv / (BLOCK_K / 2)) / 2,
            per = all;
 
     c->longest = all;
     if (q->causal && !packed) {
-        double off = stc_max(0, (double)(q->kv_len - q->q_len)) / BLOCK_K;
-        per = stc_min(all, off + (nq + 1) / 2);
+        double off = fmax(0, (double)(q->kv_len - q->q_len)) / BLOCK_K;
+        per = fmin(all, off + (nq + 1) / 2);
     }
     if (q->window > 0) {
-        double w = stc_up((double)q->window / BLOCK_K) + 1;
-        per = stc_min(per, w);
-        c->longest = stc_min(all, w);
+        double w = ceil((double)q->window / BLOCK_K) + 1;
+        per = fmin(per, w);
+        c->longest = fmin(all, w);
     }
     c->heads = packed ? (double)q->kv_heads : (double)q->heads;
     c->ctas = nq;
@@ -80,8 +78,8 @@ static void set_cut(struct cut *c, const struct stc_attn_q *q)
 static double exact_flop(const struct stc_attn_q *q, double widths)
 {
     double s = (double)q->q_len, kv = (double)q->kv_len, seen = kv;
-    if (q->causal) seen = stc_max(0, kv - s) + (s + 1) / 2;
-    if (q->window > 0) seen = stc_min(seen, (double)q->window);
+    if (q->causal) seen = fmax(0, kv - s) + (s + 1) / 2;
+    if (q->window > 0) seen = fmin(seen, (double)q->window);
     return 2 * (double)q->batch * (double)q->heads * s * seen * widths;
 }
 
@@ -106,10 +104,10 @@ void stc_attn_terms(const struct stc_gpu *gpu, const double *v,
     if (q->impl == STC_ATTN_FLASH1) rate *= flash1_of_flash2;
     double math_s = 2.0 * BLOCK_Q * BLOCK_K * widths / rate;
     double exp_s = exp_time(gpu, BLOCK_Q * BLOCK_K, v[STC_AP_EFF_EXP]);
-    double pair_s = stc_max(math_s, exp_s) + v[STC_AP_SERIAL] * stc_min(math_s, exp_s);
+    double pair_s = fmax(math_s, exp_s) + v[STC_AP_SERIAL] * fmin(math_s, exp_s);
     double busy_s = (pairs * pair_s + ctas * v[STC_AP_CTA_S] * slow) / n_sm;
     double longest_s =
-        c.longest * stc_max(pair_s, v[STC_AP_BLOCK_S] * slow) + v[STC_AP_CTA_S] * slow;
+        c.longest * fmax(pair_s, v[STC_AP_BLOCK_S] * slow) + v[STC_AP_CTA_S] * slow;
     double act = stc_dtype_info(q->dtype)->act_bytes,
            kvb = stc_dtype_info(q->kv_dtype)->act_bytes;
     double bytes = b *
@@ -118,14 +116,14 @@ void stc_attn_terms(const struct stc_gpu *gpu, const double *v,
     double hbm_s = bytes / (gpu->mem_Bps * v[STC_AP_EFF_HBM]);
     double more =
         ctas > n_sm ? v[STC_AP_TAIL] * longest_s + v[STC_AP_FILL_S] * slow : 0;
-    double body = stc_max(stc_max(busy_s + more, longest_s), hbm_s);
+    double body = fmax(fmax(busy_s + more, longest_s), hbm_s);
 
     t->seconds =
         v[STC_AP_LAUNCH_S] + body + b * s * (h + 2 * hk) * v[STC_AP_ROW_S] * slow;
     t->flop = exact_flop(q, widths);
     t->bytes = bytes;
     t->ideal_s =
-        stc_max(pairs * 2.0 * BLOCK_Q * BLOCK_K * widths / peak, bytes / gpu->mem_Bps);
+        fmax(pairs * 2.0 * BLOCK_Q * BLOCK_K * widths / peak, bytes / gpu->mem_Bps);
     t->bound = body < 0.5 * t->seconds ? "latency"
                : body == hbm_s         ? "hbm"
                : body == longest_s     ? "longest block"
@@ -144,7 +142,7 @@ void stc_attn_terms(const struct stc_gpu *gpu, const double *v,
         log2(busy_s / longest_s),
         log2(t->seconds),
         log2(hbm_s / body),
-        ctas / n_sm / stc_up(ctas / n_sm),
+        ctas / n_sm / ceil(ctas / n_sm),
         log2(ctas / n_sm),
         log2(b * s),
     };
@@ -158,10 +156,10 @@ void stc_decode_terms(const struct stc_gpu *gpu, const double *v,
     double d = (double)q->head_dim, dv = q->head_dim_v > 0 ? (double)q->head_dim_v : d;
     double b = (double)q->batch, h = (double)q->heads, hk = (double)q->kv_heads;
     double kv = (double)q->kv_len, n_sm = gpu->n_sm, slow = slow_clock(gpu);
-    if (q->window > 0) kv = stc_min(kv, (double)q->window);
+    if (q->window > 0) kv = fmin(kv, (double)q->window);
     double rows = h / hk * (q->q_len > 0 ? (double)q->q_len : 1);
-    double ctas = b * hk * stc_up(rows / 64);
-    double split = stc_down(stc_min(n_sm / ctas, kv / v[STC_DP_SPLIT_KEYS]));
+    double ctas = b * hk * ceil(rows / 64);
+    double split = floor(fmin(n_sm / ctas, kv / v[STC_DP_SPLIT_KEYS]));
     if (split < 1) split = 1;
     double kvb = stc_dtype_info(q->kv_dtype)->act_bytes,
            act = stc_dtype_info(q->dtype)->act_bytes;
@@ -170,22 +168,22 @@ void stc_decode_terms(const struct stc_gpu *gpu, const double *v,
     double per = kv / split * (d + dv) * kvb; /* of one CTA */
     double width = head_factor(d, v[STC_DP_HEAD_64], v[STC_DP_HEAD_192],
                                v[STC_DP_HEAD_256], v[STC_DP_HEAD_512]);
-    double turns = stc_up(ctas * split / n_sm);
+    double turns = ceil(ctas * split / n_sm);
     double hbm_s = bytes / (gpu->mem_Bps * v[STC_DP_EFF_HBM] * width);
     double sm_s = turns * (v[STC_DP_CTA_S] * slow +
                            per / (v[STC_DP_SM_PULL] * gpu->mem_Bps / n_sm * width));
     double pipe_s = kv / split / 64 * v[STC_DP_BLOCK_S] * slow;
     double math_s = 2 * ctas * 64 * kv * (d + dv) /
                     (peak_of_cache(gpu, q->dtype) * v[STC_DP_EFF_MATH] * width);
-    double mem = stc_max(hbm_s, stc_max(sm_s, pipe_s));
-    double body = stc_max(mem, math_s) + v[STC_DP_SERIAL] * stc_min(mem, math_s);
+    double mem = fmax(hbm_s, fmax(sm_s, pipe_s));
+    double body = fmax(mem, math_s) + v[STC_DP_SERIAL] * fmin(mem, math_s);
 
     t->seconds = v[STC_DP_LAUNCH_S] + body +
                  (split > 1 ? v[STC_DP_SPLIT_S] * slow : 0) +
                  b * rows * hk * v[STC_DP_ROW_S] * slow;
     t->flop = 2 * b * rows * hk * kv * (d + dv);
     t->bytes = bytes;
-    t->ideal_s = stc_max(bytes / gpu->mem_Bps, t->flop / peak_of_cache(gpu, q->dtype));
+    t->ideal_s = fmax(bytes / gpu->mem_Bps, t->flop / peak_of_cache(gpu, q->dtype));
     t->bound = body < 0.5 * t->seconds ? "latency"
                : math_s > mem          ? "math"
                : hbm_s == mem          ? "hbm"

@@ -3,8 +3,6 @@
 #include <assert.h>
 #include <math.h>
 
-#include "kernels/minmax.h"
-
 /* Tiles that the vendors' libraries choose among; a tile never exceeds the
  * product rounded up to 16. */
 static const struct {
@@ -87,25 +85,25 @@ static void set_shape(struct shape *s, const struct stc_gpu *g, const double *v,
 static void try_one(const struct shape *s, const double *v, int i, double tm, double tn,
                     double split, struct choice *best)
 {
-    double n_tiles = stc_up(s->m / tm) * stc_up(s->n / tn) * s->batch * split;
-    double k = stc_up(s->k / split / 64) * 64;
-    double waves = stc_up(n_tiles / s->n_sm);
+    double n_tiles = ceil(s->m / tm) * ceil(s->n / tn) * s->batch * split;
+    double k = ceil(s->k / split / 64) * 64;
+    double waves = ceil(n_tiles / s->n_sm);
     double feed = 1 + v[STC_GP_FEED] * (128 / tiles[i].m + 128 / tiles[i].n - 1.5);
-    double occupancy = stc_down(512 / (tm + tn));
+    double occupancy = floor(512 / (tm + tn));
     if (occupancy > 8) occupancy = 8;
     if (occupancy < 1) occupancy = 1;
     double math_s = waves * 2 * tm * tn * k * feed / s->sm_rate;
     double pull = k * (s->a_bytes * tm + s->w_bytes * tn);
     double c_bytes = s->batch * s->c_bytes * s->m * s->n;
     double l2_s = (n_tiles * pull + c_bytes) / s->l2_Bps;
-    double mem_s = stc_max(s->hbm_s, stc_max(l2_s, waves * pull / s->sm_Bps));
-    double pipe_s = stc_up(n_tiles / (s->n_sm * occupancy)) * k / 64 *
-                    v[STC_GP_KSTEP_S] * s->slow_clock;
-    double x = stc_max(math_s, pipe_s);
-    double hi = stc_max(x, mem_s), r = stc_min(x, mem_s) / hi;
+    double mem_s = fmax(s->hbm_s, fmax(l2_s, waves * pull / s->sm_Bps));
+    double pipe_s = ceil(n_tiles / (s->n_sm * occupancy)) * k / 64 * v[STC_GP_KSTEP_S] *
+                    s->slow_clock;
+    double x = fmax(math_s, pipe_s);
+    double hi = fmax(x, mem_s), r = fmin(x, mem_s) / hi;
     double t =
         hi * (1 + v[STC_GP_SERIAL] * r * r) +
-        stc_min(k / 64, FILL_STEPS) * v[STC_GP_FILL_S] * s->slow_clock +
+        fmin(k / 64, FILL_STEPS) * v[STC_GP_FILL_S] * s->slow_clock +
         waves * (v[STC_GP_WAVE_S] + v[STC_GP_EPILOGUE_S] * tm * tn) * s->slow_clock;
     if (split > 1)
         t += v[STC_GP_SPLIT_S] * s->slow_clock +
@@ -126,11 +124,11 @@ static void try_one(const struct shape *s, const double *v, int i, double tm, do
 
 static void try_tile(const struct shape *s, const double *v, int i, struct choice *best)
 {
-    double tm = stc_min(tiles[i].m, stc_up(s->m / 16) * 16),
-           tn = stc_min(tiles[i].n, stc_up(s->n / 16) * 16);
-    double n_tiles = stc_up(s->m / tm) * stc_up(s->n / tn) * s->batch;
-    double most = stc_min(s->k / 128, s->n_sm), want = s->n_sm / n_tiles;
-    const double splits[3] = {stc_down(want), stc_up(want), stc_down(want / 2)};
+    double tm = fmin(tiles[i].m, ceil(s->m / 16) * 16),
+           tn = fmin(tiles[i].n, ceil(s->n / 16) * 16);
+    double n_tiles = ceil(s->m / tm) * ceil(s->n / tn) * s->batch;
+    double most = fmin(s->k / 128, s->n_sm), want = s->n_sm / n_tiles;
+    const double splits[3] = {floor(want), ceil(want), floor(want / 2)};
 
     try_one(s, v, i, tm, tn, 1, best);
     if (want < 1.5) return;
@@ -143,14 +141,14 @@ static void try_tile(const struct shape *s, const double *v, int i, struct choic
  * library takes hangs on it, whatever our own choice was. */
 static double last_wave(const struct shape *s, double tm, double tn)
 {
-    double w = stc_up(s->m / tm) * stc_up(s->n / tn) * s->batch / s->n_sm;
-    return log2(w / stc_up(w));
+    double w = ceil(s->m / tm) * ceil(s->n / tn) * s->batch / s->n_sm;
+    return log2(w / ceil(w));
 }
 
 static void set_features(const struct shape *s, const struct choice *b, float *f)
 {
     double m = log2(s->m), n = log2(s->n), k = log2(s->k);
-    double hi = stc_max(stc_max(b->math_s, b->mem_s), b->pipe_s);
+    double hi = fmax(fmax(b->math_s, b->mem_s), b->pipe_s);
     const double x[STC_GEMM_FEATS] = {
         m,
         n,
@@ -200,10 +198,10 @@ void stc_gemm_terms(const struct stc_gpu *gpu, const double *v,
     }
     t->flop = 2 * s.batch * s.m * s.n * s.k;
     t->bytes = s.traffic_bytes;
-    t->ideal_s = stc_max(best.waves * 2 * best.tm * best.tn * s.k / best.split *
-                             s.n_sm / peak_of(gpu, d->math),
-                         s.traffic_bytes / gpu->mem_Bps);
-    double top = stc_max(stc_max(best.math_s, best.mem_s), best.pipe_s);
+    t->ideal_s = fmax(best.waves * 2 * best.tm * best.tn * s.k / best.split * s.n_sm /
+                          peak_of(gpu, d->math),
+                      s.traffic_bytes / gpu->mem_Bps);
+    double top = fmax(fmax(best.math_s, best.mem_s), best.pipe_s);
     t->bound = top < 0.5 * t->seconds ? "latency"
                : top == best.math_s   ? "math"
                : top == best.pipe_s   ? "pipe"

@@ -2,8 +2,6 @@
 
 #include <math.h>
 
-#include "kernels/minmax.h"
-
 enum { N_QUANT = 8 };
 
 /* Integral of x^e over [lo, hi]. */
@@ -19,7 +17,7 @@ void stc_powerlaw_set(struct stc_powerlaw *p, double alpha, double lo, double hi
     double m2 = power_integral(2 - alpha, lo, hi) / z;
     *p = (struct stc_powerlaw){.alpha = alpha, .lo = lo, .hi = hi};
     p->mean = power_integral(1 - alpha, lo, hi) / z;
-    p->cv2 = stc_max(0, m2 / (p->mean * p->mean) - 1);
+    p->cv2 = fmax(0, m2 / (p->mean * p->mean) - 1);
 }
 
 double stc_powerlaw_quantile(const struct stc_powerlaw *p, double u)
@@ -46,22 +44,22 @@ static double pick_tile(double rows_per_expert)
 static void set_load(struct load *l, const struct stc_moe_q *q)
 {
     double copies = (double)q->tokens * (double)q->topk, e = (double)q->experts;
-    double ep = q->moe_ep > 0 ? (double)q->moe_ep : 1, local = stc_max(1, e / ep);
+    double ep = q->moe_ep > 0 ? (double)q->moe_ep : 1, local = fmax(1, e / ep);
     double mean = copies / e;
 
     if (q->alpha <= 0) {
         *l = (struct load){.rows = copies / ep, .imbalance = 1};
-        l->active = stc_min(local, stc_up(copies / ep));
+        l->active = fmin(local, ceil(copies / ep));
         l->tile_m = pick_tile(mean);
-        l->m_tiles = l->active * stc_up(l->rows / l->active / l->tile_m);
+        l->m_tiles = l->active * ceil(l->rows / l->active / l->tile_m);
         return;
     }
     struct stc_powerlaw p;
     bool many = copies > e;
     stc_powerlaw_set(&p, q->alpha, many ? 1 : 0.01,
-                     many ? stc_max(2, 0.8 * (double)q->tokens) : 2);
+                     many ? fmax(2, 0.8 * (double)q->tokens) : 2);
     double worst = ep > 1 ? sqrt(2 * log(ep) * p.cv2 / local) : 0;
-    l->imbalance = stc_min(1 + worst, stc_min(ep, stc_max(1, p.hi / p.mean)));
+    l->imbalance = fmin(1 + worst, fmin(ep, fmax(1, p.hi / p.mean)));
     l->rows = copies / ep * l->imbalance;
     l->tile_m = pick_tile(mean * l->imbalance);
     l->active = l->m_tiles = 0;
@@ -70,10 +68,10 @@ static void set_load(struct load *l, const struct stc_moe_q *q)
                    l->imbalance;
         double share = x < 1 ? x : 1;
         l->active += share * local / N_QUANT;
-        l->m_tiles += share * stc_up(x / l->tile_m) * local / N_QUANT;
+        l->m_tiles += share * ceil(x / l->tile_m) * local / N_QUANT;
     }
-    l->active = stc_max(l->active, stc_min(1, copies));
-    l->m_tiles = stc_max(l->m_tiles, l->active);
+    l->active = fmax(l->active, fmin(1, copies));
+    l->m_tiles = fmax(l->m_tiles, l->active);
 }
 
 /* One of the two grouped products. */
@@ -91,15 +89,15 @@ static void set_product(struct product *o, const struct stc_gpu *g, const double
     double rate = peak / g->n_sm * v[STC_MP_EFF_MATH];
     double whole = 2 * l->rows * n * k / (peak * v[STC_MP_EFF_MATH]);
     rate /= 1 + v[STC_MP_THROTTLE] * whole / (whole + 1e-3);
-    double tiles = l->m_tiles * stc_up(n / 128);
-    o->waves = stc_max(1, stc_up(tiles / g->n_sm));
-    o->math_s = stc_max(tiles / g->n_sm, 1) * 2 * l->tile_m * 128 * k / rate;
+    double tiles = l->m_tiles * ceil(n / 128);
+    o->waves = fmax(1, ceil(tiles / g->n_sm));
+    o->math_s = fmax(tiles / g->n_sm, 1) * 2 * l->tile_m * 128 * k / rate;
     o->hbm_s =
         (l->active * n * k * d->weight_bytes + l->rows * (k * d->act_bytes + n * 2)) /
         (g->mem_Bps * v[STC_MP_EFF_HBM]);
     o->pipe_s = o->waves * k / 64 * v[STC_MP_KSTEP_S];
-    double x = stc_max(o->math_s, o->pipe_s), hi = stc_max(x, o->hbm_s),
-           r = stc_min(x, o->hbm_s) / hi;
+    double x = fmax(o->math_s, o->pipe_s), hi = fmax(x, o->hbm_s),
+           r = fmin(x, o->hbm_s) / hi;
     o->seconds = hi * (1 + v[STC_MP_SERIAL] * r * r) + o->waves * v[STC_MP_WAVE_S];
 }
 
@@ -110,7 +108,7 @@ void stc_moe_terms(const struct stc_gpu *gpu, const double *v,
     double tp = q->moe_tp > 0 ? (double)q->moe_tp : 1,
            ep = q->moe_ep > 0 ? (double)q->moe_ep : 1;
     double h = (double)q->hidden, f = (double)q->ffn / tp, up = q->gated ? 2 * f : f;
-    double local = stc_max(1, (double)q->experts / ep),
+    double local = fmax(1, (double)q->experts / ep),
            copies = (double)q->tokens * (double)q->topk;
     struct load l;
     struct product a, b;
@@ -129,7 +127,7 @@ void stc_moe_terms(const struct stc_gpu *gpu, const double *v,
     double peak = gpu->peak_flop_per_s[d->math] > 0
                       ? gpu->peak_flop_per_s[d->math]
                       : gpu->peak_flop_per_s[STC_MATH_FP16];
-    t->ideal_s = stc_max(t->flop / peak, t->bytes / gpu->mem_Bps);
+    t->ideal_s = fmax(t->flop / peak, t->bytes / gpu->mem_Bps);
     t->bound = fixed_s > 0.5 * t->seconds                ? "latency"
                : a.hbm_s + b.hbm_s > a.math_s + b.math_s ? "hbm"
                                                          : "math";
