@@ -81,7 +81,7 @@ static int recomputes(const struct stc_scenario *s, struct choice *out)
     return n;
 }
 
-/* Over NVLink-C2C activations of a quarter, half, all layers may wait on the host
+/* Over NVLink-C2C activations of some layers, by eighths, may wait on the host
  * instead, where the stack can (Megatron-Core does without a pipeline only). */
 static int offloads(const struct stc_scenario *s, struct choice *out)
 {
@@ -89,9 +89,11 @@ static int offloads(const struct stc_scenario *s, struct choice *out)
     if (!recompute_open(s) || s->said.offload_activations != STC_AUTO) return n;
     if (!s->stack.offloads_activations || s->cluster.gpu.c2c_Bps <= 0 || s->layout.pp > 1) return n;
     int32_t layers = stc_model_pipeline_layers(&s->model);
-    for (int32_t part = 4; part >= 1; part /= 2)
-        if (layers / part > 0)
-            out[n++] = (struct choice){.recompute = s->layout.recompute, .layers = s->layout.recompute_layers, .away = layers / part};
+    for (int32_t eighths = 1; eighths <= 8; eighths++)
+        if (layers * eighths / 8 > 0)
+            out[n++] = (struct choice){.recompute = s->layout.recompute,
+                                       .layers = s->layout.recompute_layers,
+                                       .away = layers * eighths / 8};
     return n;
 }
 
@@ -115,7 +117,7 @@ static int add_ways(const struct stc_scenario *s, int32_t micro_batch, const str
 static int choices(const struct stc_scenario *s, struct choice *out)
 {
     int32_t micro[MAX_CHOICES];
-    struct choice rec[8], away[4];
+    struct choice rec[8], away[8];
     int n_micro = micro_batches(s, micro), n_rec = recomputes(s, rec), n_away = offloads(s, away), n = 0;
     for (int i = 0; i < n_micro; i++)
         if (!add_ways(s, micro[i], rec, n_rec, out, &n)) (void)add_ways(s, micro[i], away, n_away, out, &n);
@@ -143,7 +145,7 @@ static enum stc_err fastest(const struct stc_scenario *s,
         if (e == STC_OK) e = stc_step_run(&t, p, &a, &r, diag);
         stc_arena_free(&a);
         if (e == STC_ERR_NOMEM) return e;
-        if (e != STC_OK) continue;
+        if (e != STC_OK || !r.host_fits) continue;
         if (*best < 0 || r.step_s < best_s) {
             *best = i;
             best_s = r.step_s;
