@@ -48,9 +48,13 @@ static void rates(struct stc_run *r)
     o->peak_flop_per_s = s->cluster.gpu.peak_flop_per_s[math];
     if (o->peak_flop_per_s <= 0) o->peak_flop_per_s = s->cluster.gpu.peak_flop_per_s[STC_MATH_FP32];
     int32_t per_stage = r->place.n_ranks / r->low.n_stages;
-    for (int32_t i = 0; i < r->low.n_stages; i++) o->hw_flop += r->low.stages[i].hw_flop * per_stage;
+    double again_flop = 0;
+    for (int32_t i = 0; i < r->low.n_stages; i++) {
+        o->hw_flop += r->low.stages[i].hw_flop * per_stage;
+        again_flop += r->low.stages[i].again_flop * per_stage;
+    }
     o->mfu = o->flop_per_s_per_gpu[STC_FLOP_MODEL] / o->peak_flop_per_s;
-    o->hfu = o->hw_flop / o->step_s / n / o->peak_flop_per_s;
+    o->hfu = o->mfu + again_flop / o->step_s / n / o->peak_flop_per_s;
 }
 
 /* ---- stages ---- */

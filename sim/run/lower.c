@@ -234,6 +234,7 @@ static void stage_ledger(struct stc_low *w)
         }
     }
     w->t->hw_flop = w->t->ledger.hw_flop;
+    w->t->again_flop = w->t->ledger.again_flop;
 }
 
 static int chunk_memory(struct stc_low *w)

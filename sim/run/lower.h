@@ -96,7 +96,7 @@ struct stc_stage_tmpl {
     int32_t n_layers;
     uint64_t colour;            /* equal templates have equal colours */
     struct stc_ledger ledger;   /* of one rank's step */
-    double n_params, hw_flop;
+    double n_params, hw_flop, again_flop;
     /* memory of one item, for the tracker: bytes a forward of each chunk leaves alive */
     double *chunk_keep_bytes;   /* [vp] */
     double *chunk_work_bytes;   /* [vp]: while its backward runs */

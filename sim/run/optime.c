@@ -118,6 +118,7 @@ void stc_ledger_add(struct stc_ledger *l, const struct stc_ledger *x, double tim
     }
     for (int k = 0; k < STC_TIER_COUNT; k++) l->tier_s[k] += times * x->tier_s[k];
     l->hw_flop += times * x->hw_flop;
+    l->again_flop += times * x->again_flop;
     l->outside |= x->outside;
 }
 
@@ -210,6 +211,7 @@ static void work_piece(const struct stc_optime *t, const struct stc_op *op, stru
     stc_optime_op(t, op, &e);
     book(l, e.seconds, e.sigma_log, (enum stc_family)e.family, (enum stc_tier)e.tier, e.outside);
     l->hw_flop += op->flop;
+    if (op->pass == STC_PASS_RECOMPUTE) l->again_flop += op->flop;
     *pc = (struct stc_piece){.ticks = stc_s_to_tick(e.seconds), .part = part_of(op), .pass = op->pass, .op = op->id,
                              .n_launches = op->n_launches};
 }

@@ -42,7 +42,7 @@ struct stc_ledger {
     double family_s[STC_FAMILY_COUNT]; /* seconds */
     double family_var[STC_FAMILY_COUNT]; /* seconds × sigma_log: fully correlated inside a family */
     double tier_s[STC_TIER_COUNT];
-    double hw_flop;
+    double hw_flop, again_flop; /* done; of it, recomputed */
     int outside;
 };
 void stc_ledger_coll(struct stc_ledger *l, enum stc_axis axis, enum stc_coll coll, const struct stc_group_shape *g,

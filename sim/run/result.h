@@ -101,7 +101,7 @@ struct stc_result {
     double flop_per_s_per_gpu[4];       /* by enum stc_flop_convention */
     double hw_flop;                     /* arithmetic actually done, recompute included */
     double peak_flop_per_s;             /* of one GPU in the job's precision */
-    double mfu, hfu;
+    double mfu, hfu;                    /* model FLOP; with what is recomputed (2205.05198 §5) */
 
     int32_t n_stages;
     struct stc_stage_result *stages;
