@@ -26,6 +26,7 @@ for f in tests/fuzz/fuzz_*.c; do
 done
 if [ -f tests/cli/run.sh ] && [ -x "$BUILD/stepcast" ]; then
     STEPCAST=$BUILD/stepcast one cli bash tests/cli/run.sh
+    STEPCAST=$BUILD/stepcast one machines bash tests/machines.sh
 fi
 one check_layers bash tests/check_layers.sh
 
@@ -45,6 +46,7 @@ for rc in "$logs"/*.rc; do
     checks=$((checks + c)) failures=$((failures + f)) errors=$((errors + e))
     if [ $((f + e)) = 0 ]; then
         printf '  %-28s %4d\n' "$name" "$c"
+        grep -E '^left out: ' "$log" | sed 's/^/    /'
     else
         printf '  %-28s %4d, %d failed (exit %s)\n' "$name" "$c" $((f + e)) "$status"
         grep -vE '^Running suite' "$log" | tail -n 40 | sed 's/^/    /'

@@ -58,6 +58,49 @@ static int parse_shard(const char *text, struct stc_sweep_options *o)
            !text[used] && o->n_shards > 0 && o->shard >= 0 && o->shard < o->n_shards;
 }
 
+/* ==== a job array ==== */
+
+/* One word as the shell reads it back. */
+static void put_word(const char *word)
+{
+    fputs(" '", stdout);
+    for (const char *c = word; *c; c++)
+        if (*c == '\'')
+            fputs("'\\''", stdout);
+        else
+            putchar(*c);
+    putchar('\'');
+}
+
+/* The sweep as a Slurm job array with a shard a task, on standard output. */
+static enum cli_exit print_job(const struct cli_args *a, const char *path)
+{
+    static const char *const passed[] = {"vary", "tune", "weak", "calib", "threads"};
+    char *end;
+    long n = strtol(cli_value(a, "job"), &end, 10);
+    if (*end || n < 1 || n > 100000)
+        return usage("--job N: a number of tasks from 1 to 100000 would be right");
+    printf("#!/bin/bash\n#SBATCH --job-name=stepcast-sweep\n#SBATCH --array=0-%ld\n"
+           "#SBATCH --nodes=1\n#SBATCH --ntasks=1\n",
+           n - 1);
+    printf("# Afterwards: stepcast sweep --merge");
+    put_word(path);
+    put_word(path);
+    printf(".*\nset -e\n\"${STEPCAST:-stepcast}\" sweep");
+    for (int i = 0; i < a->n; i++)
+        put_word(a->arg[i]);
+    for (int i = 0; i < a->n_values; i++)
+        for (size_t k = 0; k < sizeof passed / sizeof passed[0]; k++) {
+            if (strcmp(a->values[i].name, passed[k]) != 0) continue;
+            printf(" --%s", passed[k]);
+            if (a->values[i].value[0]) put_word(a->values[i].value);
+        }
+    printf(" --shard \"$SLURM_ARRAY_TASK_ID/%ld\" --out", n);
+    put_word(path);
+    printf(".\"$SLURM_ARRAY_TASK_ID\" >/dev/null\n");
+    return fflush(stdout) == 0 ? CLI_FINE : CLI_TROUBLE;
+}
+
 static int under_mpi(void)
 {
     const char *v = getenv("OMPI_COMM_WORLD_SIZE");
@@ -75,6 +118,7 @@ static enum cli_exit sweep(const struct cli_args *a, struct stc *sim)
     if (a->n < 1) return usage("a scenario is needed; stepcast sweep --help");
     if (!path)
         return usage("--out FILE is needed: the results file, as in --out sweep.db");
+    if (cli_value(a, "job")) return print_job(a, path);
     if (shard && !parse_shard(shard, &o))
         return usage("--shard I/N with 0 <= I < N would be right, as in --shard 0/4");
     for (int i = 0; i < a->n_values; i++)
@@ -124,6 +168,7 @@ const struct cli_cmd cli_sweep = {
               "the best layout of every point (the scenario's tune: section)"},
              {"weak", NULL, "weak scaling: the batch grows with the GPUs"},
              {"shard", "I/N", "only every N-th point, from the I-th (from 0)"},
+             {"job", "N", "print a Slurm job array of N shards instead"},
              {"merge", "FILE", "join results files into this one"},
              {"show", "FILE", "print a results file"},
              {"csv", "FILE", "the table as CSV"},
