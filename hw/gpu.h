@@ -46,7 +46,8 @@ struct stc_gpu {
     double mem_bytes; /* total as nvidia-smi shows it */
     double l2_bytes;
     double smem_bytes; /* shared memory of one SM */
-    double exp_per_clock; /* exponentials of one SM and clock (special-function units); 0: 16 */
+    double
+        exp_per_clock; /* exponentials of one SM and clock (special-function units); 0: 16 */
     double tdp_w;
     enum stc_gen gen;
     double nvlink_Bps; /* all links of the GPU together, one direction; 0: none */

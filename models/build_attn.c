@@ -82,7 +82,7 @@ static void unfused_core(struct stc_nodes *s, const struct attn *a)
      * softmax in fp32; the fused one takes 16-bit scores only (Megatron-LM
      * fused_softmax.py), else mask and softmax are two */
     int fused = k->masked_softmax_fused && e < 4;
-    double extra = fused                      ? 0
+    double extra = fused                     ? 0
                    : k->masked_softmax_fused ? scores * e
                                              : scores * (e + 4.0);
     n = stc_node_mem(s, STC_OP_ATTN_SOFTMAX, STC_MEMOP_SOFTMAX, scores * e + extra,
@@ -114,22 +114,23 @@ static void fused_core(struct stc_nodes *s, const struct attn *a)
     double kv = mb * a->kv_len * a->kv_heads * (a->qk + a->v) * e;
     double batch = ceil(mb - 1e-9); /* whole pieces; the queries stay as many */
     n->op.kind = STC_OP_ATTENTION;
-    n->op.shape.attn = (struct stc_shape_attn){.batch = (int32_t)batch,
-                                               .q_len = (int32_t)(a->q_len * mb / batch),
-                                               .kv_len = (int32_t)a->kv_len,
-                                               .heads = (int32_t)a->heads,
-                                               .kv_heads = (int32_t)a->kv_heads,
-                                               .head_dim = (int32_t)a->qk,
-                                               .head_dim_v = (int32_t)a->v,
-                                               .window = a->window,
-                                               .causal = (uint8_t)a->causal};
+    n->op.shape.attn =
+        (struct stc_shape_attn){.batch = (int32_t)batch,
+                                .q_len = (int32_t)(a->q_len * mb / batch),
+                                .kv_len = (int32_t)a->kv_len,
+                                .heads = (int32_t)a->heads,
+                                .kv_heads = (int32_t)a->kv_heads,
+                                .head_dim = (int32_t)a->qk,
+                                .head_dim_v = (int32_t)a->v,
+                                .window = a->window,
+                                .causal = (uint8_t)a->causal};
     n->op.flop = 2.0 * mb * a->heads * a->q_len * a->seen * (a->qk + a->v);
     n->op.read_bytes = q + kv;
     n->op.write_bytes = o;
     /* Q, K, V and the log-sum-exp; the output is the out projection's input, kept there */
-    n->op.keep_bytes = q +
-                       s->b->layout->micro_batch * a->own_kv * a->kv_heads * (a->qk + a->v) * e +
-                       mb * a->q_len * a->heads * 4.0;
+    n->op.keep_bytes =
+        q + s->b->layout->micro_batch * a->own_kv * a->kv_heads * (a->qk + a->v) * e +
+        mb * a->q_len * a->heads * 4.0;
     stc_node_bwd(n, STC_MEMOP_COPY, 2 * (q + kv) + 2 * o, q + kv, 3);
 }
 

@@ -19,13 +19,13 @@
 
 #include "models/build.h"
 
-#define STC_HOST_KIND_MAP(X)         \
- X(PROCESS, "processes")             \
- X(LOADER, "data_loaders")           \
- X(PARAM, "offloaded_parameters")    \
- X(GRAD, "offloaded_gradients")      \
- X(OPTIM, "offloaded_optimizer")     \
- X(ACT, "offloaded_activations")     \
+#define STC_HOST_KIND_MAP(X)      \
+ X(PROCESS, "processes")          \
+ X(LOADER, "data_loaders")        \
+ X(PARAM, "offloaded_parameters") \
+ X(GRAD, "offloaded_gradients")   \
+ X(OPTIM, "offloaded_optimizer")  \
+ X(ACT, "offloaded_activations")  \
  X(PINNED, "pinned_buffers")
 
 enum stc_host_kind {

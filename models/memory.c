@@ -255,7 +255,7 @@ static double experts_half(const struct stc_build *b, int32_t layer)
            ts = stc_build_sp(b) ? t / l->tp : t, hx = stc_model_expert_hidden(m);
     double cap = b->train->moe_capacity_factor, copies = ts * m->topk,
            work = copies * l->etp * (cap > 0 && cap < 1 ? cap : 1);
-    work *= stc_build_imbalance(b); /* the fullest rank's */
+    work *= stc_build_imbalance(b);                     /* the fullest rank's */
     double bytes = ts * h * (e + stc_build_dropout(b)); /* norm's input, mask */
     bytes += ts * (h * e + m->n_experts * 4.0);         /* router */
     bytes += m->moe_latent > 0 ? ts * hx * saved : 0;
@@ -355,7 +355,8 @@ static double chunk_act(const struct stc_build *b, int32_t stage, int32_t chunk,
             *recomputed_peak = act > *recomputed_peak ? act : *recomputed_peak;
         }
         if (stc_host_layer_away(b, i, n)) { /* all but what is on its way */
-            *window = keep * STC_HOST_WINDOW > *window ? keep * STC_HOST_WINDOW : *window;
+            *window =
+                keep * STC_HOST_WINDOW > *window ? keep * STC_HOST_WINDOW : *window;
         } else {
             bytes += keep;
         }

@@ -81,8 +81,8 @@ struct stc_shape_mem {
 struct stc_shape_moe {
     int64_t tokens; /* routed tokens x top-k that reach this rank, mean over ranks */
     int32_t local_experts, experts, topk, ep, etp;
-    int64_t n, k;     /* per expert: [tokens_e, k] x [k, n] */
-    double imbalance; /* busiest rank's load / mean, >= 1 */
+    int64_t n, k;       /* per expert: [tokens_e, k] x [k, n] */
+    double imbalance;   /* busiest rank's load / mean, >= 1 */
     uint8_t one_kernel; /* 1: one kernel for all experts, 0: a product an expert */
 };
 struct stc_shape_coll {

@@ -57,7 +57,8 @@ static const struct stc_bind_row rows[] = {
     I(prefetch_layers, "FSDP units gathered ahead"),
     I(moe_probs_in_act, "expert weights multiply the activation, not the output"),
     I(moe_deepep, "a token travels once per destination node"),
-    I(moe_fused_mlp, "grouped products with activation and casts inside (mxfp8, nvfp4)"),
+    I(moe_fused_mlp,
+      "grouped products with activation and casts inside (mxfp8, nvfp4)"),
     I(reduce_every_micro, "FSDP, ZeRO-2: gradients are scattered at every micro-batch"),
     I(attention_kernel,
       "0 the generation's best, 1 FlashAttention-2, 2 FlashAttention-1"),
@@ -291,7 +292,8 @@ enum stc_err stc_stack_for(const char *framework, int year, struct stc_stack *ou
         *space = 0;
         if (best_entry(name, year, &e)) return read_fitted(&e, out, diag);
     }
-    return stc_stack_find(framework, out, diag); /* a name of the catalogue will do, too */
+    return stc_stack_find(framework, out,
+                          diag); /* a name of the catalogue will do, too */
 }
 
 int stc_stack_catalogue_n(void)

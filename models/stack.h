@@ -35,7 +35,8 @@ struct stc_stack {
     int32_t
         masked_head_gather; /* BERT: only the masked tokens reach the vocabulary product */
     int32_t selective_blocks; /* selective recompute is of whole layers (fms-fsdp): 1 */
-    int32_t selective_ops; /* selective recompute is per operator (torchtitan): every other product and the
+    int32_t
+        selective_ops; /* selective recompute is per operator (torchtitan): every other product and the
                                     attention's output are kept, all else is recomputed; 0: the attention core */
     int32_t
         elementwise_passes; /* extra HBM passes of eager element-wise code, 0: none */
@@ -48,7 +49,8 @@ struct stc_stack {
     int32_t default_recompute; /* enum stc_recompute */
     int32_t default_flash;
     int32_t default_dropout;
-    int32_t balance_head;         /* pipeline cut by cost: the last stage has fewer layers, the head counts for them */
+    int32_t
+        balance_head; /* pipeline cut by cost: the last stage has fewer layers, the head counts for them */
     int32_t vocab_pad_multiple; /* padded to this times tp */
 
     /* overlap */
@@ -67,11 +69,14 @@ struct stc_stack {
         reduce_whole_grads; /* zero-1 that all-reduces gradients instead of reduce-scatter */
     double bucket_bytes;     /* gradient bucket */
     int32_t prefetch_layers; /* FSDP units gathered ahead */
-    int32_t moe_probs_in_act; /* a token's expert weights multiply the activation: the experts' outputs are not kept */
-    int32_t moe_deepep;      /* a token once per destination node */
-    int32_t moe_fused_mlp; /* block-scaled 8 and 4 bits: one grouped product of all experts, with activation
+    int32_t
+        moe_probs_in_act; /* a token's expert weights multiply the activation: the experts' outputs are not kept */
+    int32_t moe_deepep;   /* a token once per destination node */
+    int32_t
+        moe_fused_mlp; /* block-scaled 8 and 4 bits: one grouped product of all experts, with activation
                                     and casts in its epilogue */
-    int32_t attention_kernel;     /* of the fused attention: 0 the best of the generation (cuDNN, FlashAttention-3),
+    int32_t
+        attention_kernel; /* of the fused attention: 0 the best of the generation (cuDNN, FlashAttention-3),
                                      1 FlashAttention-2, 2 FlashAttention-1 (CUDA or Triton) */
     int32_t
         reduce_every_micro; /* ZeRO-2/3, FSDP: gradients are scattered at every micro-batch, not only the last */
@@ -104,9 +109,12 @@ struct stc_stack {
     int32_t fp8_weight_cache; /* fp8 copies of the weights are kept */
 
     /* host */
-    int32_t offload_blocking; /* copies of offloaded states: in compute's way (1) or on streams of their own */
-    int32_t offloads_activations; /* the framework can keep layers' activations on the host */
-    int32_t launch_blocking;      /* CUDA_LAUNCH_BLOCKING=1: the host waits for each kernel, so its time adds to the GPU's */
+    int32_t
+        offload_blocking; /* copies of offloaded states: in compute's way (1) or on streams of their own */
+    int32_t
+        offloads_activations; /* the framework can keep layers' activations on the host */
+    int32_t
+        launch_blocking; /* CUDA_LAUNCH_BLOCKING=1: the host waits for each kernel, so its time adds to the GPU's */
     double host_s_per_launch; /* fitted: CPU seconds to enqueue one kernel */
     double host_s_per_step;   /* fitted: data, logging, optimizer bookkeeping */
     int32_t default_cuda_graphs;
@@ -123,7 +131,8 @@ struct stc_stack {
  * for the prior of models/stacks; a stack that is `like` another takes over what
  * the other's files say, not its fit. stc_stack_prior leaves fits out. */
 enum { STC_STACK_FITTED = 4 };
-extern const char *const stc_stack_fitted[STC_STACK_FITTED]; /* keys of stc_stack_keys */
+extern const char
+    *const stc_stack_fitted[STC_STACK_FITTED]; /* keys of stc_stack_keys */
 enum stc_err stc_stack_prior(const char *name, struct stc_stack *out,
                              struct stc_diag *diag) STC_MUST_USE;
 

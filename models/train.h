@@ -28,17 +28,20 @@ struct stc_train {
     int32_t frozen;       /* 1: with lora_rank: base weights frozen */
     int32_t offload;      /* 0 none, 1 optimizer to CPU, 2 optimizer and parameters */
     int32_t offload_nvme; /* 1: what is offloaded rests on local disks */
-    int32_t offload_activations; /* layers of a stage whose activations wait on the host */
-    int32_t offload_delayed; /* the host updates beside the next step (2101.06840 section 5.2) */
-    double offload_frac;  /* share of the optimizer's states that goes */
-    double data_s_per_sample; /* processor seconds of one loader for a sample; 0: none */
-    double sample_bytes;      /* of a sample as loaded; 0: from the model */
-    int32_t data_workers;     /* loader processes a rank that loads; 0: the rank itself */
-    int32_t data_prefetch;    /* batches read ahead, each worker */
-    double doc_len;    /* packed: mean tokens of a document; 0: one a sample */
-    double doc_len_cv; /* of their lengths: standard deviation over mean */
-    double moe_alpha;  /* experts' popularity falls as rank^-alpha; 0: not asked */
-    double moe_imbalance; /* busiest rank's tokens / mean; 0: the stack's */
+    int32_t
+        offload_activations; /* layers of a stage whose activations wait on the host */
+    int32_t
+        offload_delayed; /* the host updates beside the next step (2101.06840 section 5.2) */
+    double offload_frac; /* share of the optimizer's states that goes */
+    double
+        data_s_per_sample; /* processor seconds of one loader for a sample; 0: none */
+    double sample_bytes;   /* of a sample as loaded; 0: from the model */
+    int32_t data_workers;  /* loader processes a rank that loads; 0: the rank itself */
+    int32_t data_prefetch; /* batches read ahead, each worker */
+    double doc_len;        /* packed: mean tokens of a document; 0: one a sample */
+    double doc_len_cv;     /* of their lengths: standard deviation over mean */
+    double moe_alpha;      /* experts' popularity falls as rank^-alpha; 0: not asked */
+    double moe_imbalance;  /* busiest rank's tokens / mean; 0: the stack's */
     double moe_capacity_factor; /* 0: dropless */
 };
 

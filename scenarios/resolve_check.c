@@ -85,14 +85,15 @@ static enum stc_err check_offload(const struct stc_scenario *s, struct stc_diag 
 {
     const struct stc_train *t = &s->train;
     if (t->offload == 2 && s->layout.shard < STC_SHARD_ZERO3)
-        return stc_scenario_fail(s, STC_KEY_offload, diag, STC_ERR_INFEASIBLE,
-                                 "parameters visit the GPU unit by unit only where they are "
-                                 "sharded; layout.shard zero3 or hsdp, or offload: optimizer, "
-                                 "would be right");
+        return stc_scenario_fail(
+            s, STC_KEY_offload, diag, STC_ERR_INFEASIBLE,
+            "parameters visit the GPU unit by unit only where they are "
+            "sharded; layout.shard zero3 or hsdp, or offload: optimizer, "
+            "would be right");
     if (t->offload > 0 && t->offload_nvme && s->cluster.node.nvme_read_Bps <= 0)
-        return stc_scenario_fail(s, STC_KEY_offload_to, diag, STC_ERR_INFEASIBLE,
-                                 "%s has no local disks; offload_to: cpu would be right",
-                                 s->node_name);
+        return stc_scenario_fail(
+            s, STC_KEY_offload_to, diag, STC_ERR_INFEASIBLE,
+            "%s has no local disks; offload_to: cpu would be right", s->node_name);
     return STC_OK;
 }
 

@@ -38,7 +38,8 @@ static int32_t own_seq_len(const struct stc_model *m)
 {
     if (m->kind == STC_MODEL_CNN) return 1; /* an image */
     if (m->kind == STC_MODEL_VIT && m->patch > 0)
-        return (m->image / m->patch) * (m->image / m->patch) + 1; /* and a class token */
+        return (m->image / m->patch) * (m->image / m->patch) +
+               1; /* and a class token */
     return m->max_positions;
 }
 
@@ -141,7 +142,8 @@ static int can_cut(const struct stc_scenario *s, int32_t vp)
     struct stc_layout l = s->layout;
     l.vp = vp;
     for (int32_t v = 0; v < l.pp * vp; v++)
-        if (stc_layout_layers(&l, stc_model_pipeline_layers(&s->model), v) < 0) return 0;
+        if (stc_layout_layers(&l, stc_model_pipeline_layers(&s->model), v) < 0)
+            return 0;
     return 1;
 }
 
@@ -154,8 +156,8 @@ static int32_t recipe_vp(const struct stc_scenario *s)
     if (pp == 1 || (schedule >= 0 && schedule != STC_SCHED_INTERLEAVED)) return 1;
     if (want == 1 && schedule < 0) return 1;
     if (s->layout.n_micro % pp != 0) return 1;
-    int32_t layers = stc_model_pipeline_layers(&s->model) - s->layout.first_stage_extra -
-                     s->layout.last_stage_extra;
+    int32_t layers = stc_model_pipeline_layers(&s->model) -
+                     s->layout.first_stage_extra - s->layout.last_stage_extra;
     for (int32_t vp = want > 1 ? want : layers / pp; vp > 1; vp--)
         if (layers % (pp * vp) == 0 && can_cut(s, vp)) return vp;
     return 1;
@@ -181,11 +183,13 @@ static void balance_head(struct stc_scenario *s)
     int said = s->line[STC_KEY_first_extra] != 0 || s->line[STC_KEY_last_extra] != 0;
     if (!s->stack.balance_head || said || l->pp == 1 || l->vp > 1) return;
     int32_t n = stc_model_pipeline_layers(&s->model);
-    double head = (double)s->model.vocab * s->model.hidden / stc_model_layer_params(&s->model, n - 1);
+    double head = (double)s->model.vocab * s->model.hidden /
+                  stc_model_layer_params(&s->model, n - 1);
     double want = (n + head) / l->pp - head; /* layers of the last stage */
     double best = n;
     for (int32_t x = 0; x > -n; x--) {
-        double last = (double)(n - x) / l->pp + x, off = last > want ? last - want : want - last;
+        double last = (double)(n - x) / l->pp + x,
+               off = last > want ? last - want : want - last;
         if ((n - x) % l->pp != 0 || last < 1 || off >= best) continue;
         best = off;
         l->last_stage_extra = (int16_t)x;

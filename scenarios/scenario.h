@@ -38,7 +38,7 @@ enum stc_record_level { STC_RECORD_TOTALS, STC_RECORD_STAGES, STC_RECORD_ALL };
 struct stc_sim_opts {
     int32_t fold_layers; /* 1: consecutive work of one stream is one segment */
     int32_t fold_ranks;  /* 1: one rank of each class runs */
-    int32_t record; /* enum stc_record_level */
+    int32_t record;      /* enum stc_record_level */
     int64_t seed;
     int32_t straggler_rank;  /* -1: none */
     double straggler_factor; /* its kernels take this times as long */
@@ -46,8 +46,9 @@ struct stc_sim_opts {
         nccl_proto[24];    /* as NCCL_ALGO and NCCL_PROTO; empty: NCCL's choice */
     int32_t nccl_max_ctas; /* 0: NCCL's choice */
     int32_t nccl_p2p_disable;
-    int32_t nccl_nvls_disable;   /* NCCL_NVLS_ENABLE=0 */
-    int32_t nccl_collnet_enable; /* NCCL_COLLNET_ENABLE=1: SHARP where the fabric has it */
+    int32_t nccl_nvls_disable; /* NCCL_NVLS_ENABLE=0 */
+    int32_t
+        nccl_collnet_enable; /* NCCL_COLLNET_ENABLE=1: SHARP where the fabric has it */
     double mem_margin_bytes; /* verdict "fits" leaves this much free */
 };
 

@@ -18,20 +18,22 @@ enum { NONE = UINT32_MAX };
 
 struct stream {
     struct stc_task task;
-    double left_ticks;   /* WORK: at full rate, as of `since` */
-    double ahead_ticks;  /* of the WORK before: what rounding its end up to a tick did too much */
+    double left_ticks; /* WORK: at full rate, as of `since` */
+    double
+        ahead_ticks; /* of the WORK before: what rounding its end up to a tick did too much */
     int64_t since;
-    int64_t ends_at, event_at; /* WORK: its end as of now; its event, which may be early */
+    int64_t ends_at,
+        event_at; /* WORK: its end as of now; its event, which may be early */
     int64_t idle_from, start, arrive;
     int64_t cause_arrive, cause_start;
     uint32_t cause_tag;
-    uint32_t done;       /* tasks finished */
-    uint32_t next_joiner;/* list of arrived members of a communicator */
+    uint32_t done;        /* tasks finished */
+    uint32_t next_joiner; /* list of arrived members of a communicator */
     uint32_t last_tag;
     int64_t last_arrive, last_start;
-    double rate;         /* of the WORK that runs */
-    uint16_t epoch;      /* of the WORK's event */
-    uint16_t waiters;    /* streams of this rank blocked on this one */
+    double rate;                         /* of the WORK that runs */
+    uint16_t epoch;                      /* of the WORK's event */
+    uint16_t waiters;                    /* streams of this rank blocked on this one */
     uint8_t state, cause_stream, waited; /* waited: a wait held it up */
     uint8_t has_task;
 };
@@ -51,13 +53,13 @@ struct rank_state {
 
 struct stc_machine {
     struct stc_machine_conf c;
-    uint32_t shift;      /* stream s of rank r is number (r << shift) + s */
-    struct stream *st;   /* [n_ranks << shift] */
+    uint32_t shift;    /* stream s of rank r is number (r << shift) + s */
+    struct stream *st; /* [n_ranks << shift] */
     struct rank_state *rk;
     struct comm *comms;
-    int64_t *sems;       /* [n_ranks * n_sems] */
-    uint32_t *todo;      /* ring of streams to try */
-    uint8_t *queued;     /* [n_ranks << shift] */
+    int64_t *sems;   /* [n_ranks * n_sems] */
+    uint32_t *todo;  /* ring of streams to try */
+    uint8_t *queued; /* [n_ranks << shift] */
     uint32_t todo_cap, todo_head, todo_n;
     struct stc_queue q;
     int64_t now;
@@ -91,13 +93,15 @@ static uint32_t todo_pop(struct stc_machine *m)
     return s;
 }
 
-enum stc_err stc_machine_make(struct stc_machine **out, const struct stc_machine_conf *conf)
+enum stc_err stc_machine_make(struct stc_machine **out,
+                              const struct stc_machine_conf *conf)
 {
     assert(conf->n_streams <= STC_MAX_STREAMS && conf->n_ranks < (1U << 28));
     struct stc_machine *m = calloc(1, sizeof *m);
     if (!m) return STC_ERR_NOMEM;
     m->c = *conf;
-    while (1U << m->shift < conf->n_streams) m->shift++;
+    while (1U << m->shift < conf->n_streams)
+        m->shift++;
     size_t n = (size_t)conf->n_ranks << m->shift;
     m->todo_cap = conf->n_ranks * conf->n_streams + 1;
     m->st = calloc(n ? n : 1, sizeof *m->st);
@@ -114,7 +118,8 @@ enum stc_err stc_machine_make(struct stc_machine **out, const struct stc_machine
     for (uint32_t r = 0; r < conf->n_ranks; r++)
         for (uint32_t i = 0; i < conf->n_sems; i++)
             m->sems[(size_t)r * conf->n_sems + i] = conf->sem_init[i];
-    for (uint32_t i = 0; i < conf->n_comms; i++) m->comms[i].first = m->comms[i].last = NONE;
+    for (uint32_t i = 0; i < conf->n_comms; i++)
+        m->comms[i].first = m->comms[i].last = NONE;
     for (int w = 0; w < STC_WORK_CLASSES; w++) {
         for (int k = 0; k < 1 << STC_COMM_CLASSES; k++) {
             double *r = &m->c.rate[w][k];
@@ -166,20 +171,21 @@ static int64_t work_end(const struct stc_machine *m, const struct stream *st)
 static struct stc_task_info info_of(const struct stc_machine *m, uint32_t s)
 {
     const struct stream *st = &m->st[s];
-    return (struct stc_task_info){.rank = s >> m->shift,
-                                  .stream = s & ((1U << m->shift) - 1),
-                                  .task = &st->task,
-                                  .idle_from = st->idle_from,
-                                  .start = st->start,
-                                  .end = m->now,
-                                  .arrive = st->arrive,
-                                  .cause_stream = st->waited ? st->cause_stream : STC_MAX_STREAMS,
-                                  .cause_tag = st->cause_tag,
-                                  .cause_arrive = st->cause_arrive,
-                                  .cause_start = st->cause_start,
-                                  .since = st->since,
-                                  .done_ticks = (double)st->task.amount - st->left_ticks,
-                                  .rate = st->rate};
+    return (struct stc_task_info){
+        .rank = s >> m->shift,
+        .stream = s & ((1U << m->shift) - 1),
+        .task = &st->task,
+        .idle_from = st->idle_from,
+        .start = st->start,
+        .end = m->now,
+        .arrive = st->arrive,
+        .cause_stream = st->waited ? st->cause_stream : STC_MAX_STREAMS,
+        .cause_tag = st->cause_tag,
+        .cause_arrive = st->cause_arrive,
+        .cause_start = st->cause_start,
+        .since = st->since,
+        .done_ticks = (double)st->task.amount - st->left_ticks,
+        .rate = st->rate};
 }
 
 static void observe(const struct stc_machine *m, uint32_t s, stc_observe_fn *fn)
@@ -191,7 +197,8 @@ static void observe(const struct stc_machine *m, uint32_t s, stc_observe_fn *fn)
     fn(m->c.observe_ctx, &info);
 }
 
-static double work_rate(const struct stc_machine *m, uint32_t rank, const struct stc_task *t)
+static double work_rate(const struct stc_machine *m, uint32_t rank,
+                        const struct stc_task *t)
 {
     return m->c.rate[t->cls][m->rk[rank].mask];
 }
@@ -201,7 +208,8 @@ static void start_work(struct stc_machine *m, uint32_t s)
     struct stream *st = &m->st[s];
     st->state = RUNNING;
     /* Fractions carry over, so that cutting WORK in pieces changes no end. */
-    st->left_ticks = (double)st->task.amount - (st->idle_from == m->now ? st->ahead_ticks : 0);
+    st->left_ticks =
+        (double)st->task.amount - (st->idle_from == m->now ? st->ahead_ticks : 0);
     st->since = m->now;
     st->rate = m->has_rates ? work_rate(m, s >> m->shift, &st->task) : 1.0;
     st->epoch++;
@@ -225,7 +233,8 @@ static void rerate(struct stc_machine *m, uint32_t rank)
         st->since = m->now;
         st->rate = rate;
         st->ends_at = work_end(m, st);
-        if (st->ends_at >= st->event_at) continue; /* the event will see that it is early */
+        if (st->ends_at >= st->event_at)
+            continue; /* the event will see that it is early */
         st->epoch++;
         push_work(m, s);
     }
@@ -236,7 +245,8 @@ static void comm_active(struct stc_machine *m, uint32_t rank, uint8_t cls, int d
     struct rank_state *r = &m->rk[rank];
     r->comm_active[cls] = (uint8_t)(r->comm_active[cls] + delta);
     uint8_t bit = (uint8_t)(1U << cls);
-    uint8_t mask = r->comm_active[cls] ? (uint8_t)(r->mask | bit) : (uint8_t)(r->mask & ~bit);
+    uint8_t mask =
+        r->comm_active[cls] ? (uint8_t)(r->mask | bit) : (uint8_t)(r->mask & ~bit);
     if (mask == r->mask) return;
     r->mask = mask;
     rerate(m, rank);
@@ -283,10 +293,12 @@ static void arrive(struct stc_machine *m, uint32_t s)
         cm->op = op;
         cm->first = s;
     } else if (cm->op != op) {
-        fail(m, stc_fail(m->diag, STC_ERR_DEADLOCK,
-                         "rank %u and rank %u meet in communicator %u with different operations (%u, %u): "
-                         "a real job would hang here",
-                         s >> m->shift, cm->first >> m->shift, st->task.ref, op, cm->op));
+        fail(m,
+             stc_fail(m->diag, STC_ERR_DEADLOCK,
+                      "rank %u and rank %u meet in communicator %u with different "
+                      "operations (%u, %u): "
+                      "a real job would hang here",
+                      s >> m->shift, cm->first >> m->shift, st->task.ref, op, cm->op));
         return;
     } else {
         m->st[cm->last].next_joiner = s;
@@ -304,7 +316,9 @@ static void finish(struct stc_machine *m, uint32_t s)
     uint32_t rank = s >> m->shift;
     m->stats.n_tasks++;
     observe(m, s, m->c.observe);
-    if (m->c.prog.done) m->c.prog.done(m->c.prog.self, rank, s & ((1U << m->shift) - 1), &st->task, m->now);
+    if (m->c.prog.done)
+        m->c.prog.done(m->c.prog.self, rank, s & ((1U << m->shift) - 1), &st->task,
+                       m->now);
     st->done++;
     st->last_tag = st->task.tag;
     st->last_arrive = st->arrive;
@@ -395,8 +409,9 @@ static void try_stream(struct stc_machine *m, uint32_t s)
         if (n != STC_NEXT_TASK) {
             st->state = n == STC_NEXT_END ? ENDED : PROG_WAIT;
             uint16_t bit = (uint16_t)(1U << i);
-            m->rk[rank].prog_waiting = (uint16_t)(n == STC_NEXT_END ? m->rk[rank].prog_waiting & ~bit
-                                                                    : m->rk[rank].prog_waiting | bit);
+            m->rk[rank].prog_waiting =
+                (uint16_t)(n == STC_NEXT_END ? m->rk[rank].prog_waiting & ~bit
+                                             : m->rk[rank].prog_waiting | bit);
             return;
         }
         st->has_task = 1;
@@ -409,7 +424,8 @@ static void try_stream(struct stc_machine *m, uint32_t s)
 
 static void drain(struct stc_machine *m)
 {
-    while (m->todo_n && m->err == STC_OK) try_stream(m, todo_pop(m));
+    while (m->todo_n && m->err == STC_OK)
+        try_stream(m, todo_pop(m));
 }
 
 /* ==== the run ==== */
@@ -439,14 +455,16 @@ static bool net_first(struct stc_machine *m)
     m->stats.n_events++;
     const uint64_t *tags;
     size_t n = stc_flownet_advance(m->c.net, at, &tags);
-    for (size_t i = 0; i < n; i++) end_join(m, (uint32_t)tags[i]);
+    for (size_t i = 0; i < n; i++)
+        end_join(m, (uint32_t)tags[i]);
     return true;
 }
 
 static void work_event(struct stc_machine *m, uint32_t s, uint16_t epoch)
 {
     struct stream *st = &m->st[s];
-    if (st->state != RUNNING || st->epoch != epoch) return; /* it ends, or ended, before */
+    if (st->state != RUNNING || st->epoch != epoch)
+        return; /* it ends, or ended, before */
     if (st->ends_at > m->now) {
         push_work(m, s);
         return;
@@ -465,8 +483,13 @@ static void handle(struct stc_machine *m, const struct stc_event *e)
     }
 }
 
-static const char *const state_text[] = {"free",    "blocked on a task of its own rank", "running", "in a join whose other members never arrive",
-                                         "waiting for a semaphore", "waiting for its program", "ended"};
+static const char *const state_text[] = {"free",
+                                         "blocked on a task of its own rank",
+                                         "running",
+                                         "in a join whose other members never arrive",
+                                         "waiting for a semaphore",
+                                         "waiting for its program",
+                                         "ended"};
 
 static enum stc_err check_ended(struct stc_machine *m)
 {
@@ -476,19 +499,28 @@ static enum stc_err check_ended(struct stc_machine *m)
             if (st->state == ENDED) continue;
             if (st->state == JOINING)
                 return stc_fail(m->diag, STC_ERR_DEADLOCK,
-                                "deadlock: rank %u waits on stream %u in communicator %u (operation %lld): %u of %u "
+                                "deadlock: rank %u waits on stream %u in communicator "
+                                "%u (operation %lld): %u of %u "
                                 "members arrived",
-                                r, i, st->task.ref, (long long)st->task.amount, m->comms[st->task.ref].arrived,
+                                r, i, st->task.ref, (long long)st->task.amount,
+                                m->comms[st->task.ref].arrived,
                                 m->c.comm_members[st->task.ref]);
-            if (st->state == BLOCKED && m->st[(r << m->shift) + st->cause_stream].state == BLOCKED) continue;
-            if (st->state == BLOCKED && m->st[(r << m->shift) + st->cause_stream].state != ENDED) continue;
-            return stc_fail(m->diag, STC_ERR_DEADLOCK, "deadlock: rank %u, stream %u is %s after %u tasks", r, i,
+            if (st->state == BLOCKED &&
+                m->st[(r << m->shift) + st->cause_stream].state == BLOCKED)
+                continue;
+            if (st->state == BLOCKED &&
+                m->st[(r << m->shift) + st->cause_stream].state != ENDED)
+                continue;
+            return stc_fail(m->diag, STC_ERR_DEADLOCK,
+                            "deadlock: rank %u, stream %u is %s after %u tasks", r, i,
                             state_text[st->state], st->done);
         }
     }
     for (uint32_t s = 0; s < m->c.n_ranks << m->shift; s++)
         if ((s & ((1U << m->shift) - 1)) < m->c.n_streams && m->st[s].state != ENDED)
-            return stc_fail(m->diag, STC_ERR_DEADLOCK, "deadlock: the streams of rank %u wait for each other", s >> m->shift);
+            return stc_fail(m->diag, STC_ERR_DEADLOCK,
+                            "deadlock: the streams of rank %u wait for each other",
+                            s >> m->shift);
     return STC_OK;
 }
 
@@ -496,7 +528,8 @@ enum stc_err stc_machine_run(struct stc_machine *m, int64_t *end, struct stc_dia
 {
     m->diag = diag;
     for (uint32_t r = 0; r < m->c.n_ranks; r++)
-        for (uint32_t i = 0; i < m->c.n_streams; i++) todo_push(m, (r << m->shift) + i);
+        for (uint32_t i = 0; i < m->c.n_streams; i++)
+            todo_push(m, (r << m->shift) + i);
     struct stc_event e;
     for (;;) {
         drain(m);
@@ -506,7 +539,8 @@ enum stc_err stc_machine_run(struct stc_machine *m, int64_t *end, struct stc_dia
         m->now = e.t_tick;
         handle(m, &e);
     }
-    if (m->err == STC_ERR_NOMEM) return stc_fail(diag, STC_ERR_NOMEM, "out of memory while simulating");
+    if (m->err == STC_ERR_NOMEM)
+        return stc_fail(diag, STC_ERR_NOMEM, "out of memory while simulating");
     if (m->err != STC_OK) return m->err;
     enum stc_err err = check_ended(m);
     int64_t last = 0;
@@ -527,8 +561,23 @@ enum stc_err stc_machine_poke_at(struct stc_machine *m, uint32_t rank, int64_t a
     return stc_queue_push(&m->q, at, 0, EV_POKE, rank);
 }
 
-int64_t stc_machine_now(const struct stc_machine *m) { return m->now; }
-int64_t stc_machine_mem_now(const struct stc_machine *m, uint32_t rank) { return m->rk[rank].mem; }
-int64_t stc_machine_mem_peak(const struct stc_machine *m, uint32_t rank) { return m->rk[rank].mem_peak; }
-int64_t stc_machine_rank_end(const struct stc_machine *m, uint32_t rank) { return m->rk[rank].end; }
-struct stc_machine_stats stc_machine_stats(const struct stc_machine *m) { return m->stats; }
+int64_t stc_machine_now(const struct stc_machine *m)
+{
+    return m->now;
+}
+int64_t stc_machine_mem_now(const struct stc_machine *m, uint32_t rank)
+{
+    return m->rk[rank].mem;
+}
+int64_t stc_machine_mem_peak(const struct stc_machine *m, uint32_t rank)
+{
+    return m->rk[rank].mem_peak;
+}
+int64_t stc_machine_rank_end(const struct stc_machine *m, uint32_t rank)
+{
+    return m->rk[rank].end;
+}
+struct stc_machine_stats stc_machine_stats(const struct stc_machine *m)
+{
+    return m->stats;
+}

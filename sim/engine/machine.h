@@ -49,18 +49,30 @@
 #include "sim/base/err.h"
 #include "sim/engine/flow.h"
 
-enum { STC_MAX_STREAMS = 15, STC_MAX_WAITS = 4, STC_COMM_CLASSES = 4, STC_WORK_CLASSES = 8 };
+enum {
+    STC_MAX_STREAMS = 15,
+    STC_MAX_WAITS = 4,
+    STC_COMM_CLASSES = 4,
+    STC_WORK_CLASSES = 8
+};
 
-enum stc_task_kind { STC_TASK_WORK, STC_TASK_JOIN, STC_TASK_MEM, STC_TASK_SEM_TAKE, STC_TASK_SEM_GIVE };
+enum stc_task_kind {
+    STC_TASK_WORK,
+    STC_TASK_JOIN,
+    STC_TASK_MEM,
+    STC_TASK_SEM_TAKE,
+    STC_TASK_SEM_GIVE
+};
 
-struct stc_task {         /* 40 bytes */
-    int64_t amount;       /* WORK: ticks at full rate; MEM: bytes, signed; SEM: count; JOIN: index of the operation */
-    uint32_t ref;         /* JOIN: communicator; SEM: semaphore of the rank */
-    uint32_t tag;         /* the program's own; handed to the observer */
+struct stc_task { /* 40 bytes */
+    int64_t
+        amount; /* WORK: ticks at full rate; MEM: bytes, signed; SEM: count; JOIN: index of the operation */
+    uint32_t ref;                 /* JOIN: communicator; SEM: semaphore of the rank */
+    uint32_t tag;                 /* the program's own; handed to the observer */
     uint32_t wait[STC_MAX_WAITS]; /* stc_wait(); 0: none */
-    uint8_t kind;         /* enum stc_task_kind */
-    uint8_t cls;          /* WORK: interference class */
-    uint16_t user;        /* the program's own, e.g. which item */
+    uint8_t kind;                 /* enum stc_task_kind */
+    uint8_t cls;                  /* WORK: interference class */
+    uint16_t user;                /* the program's own, e.g. which item */
     uint32_t user2;
 };
 
@@ -75,17 +87,19 @@ enum stc_next { STC_NEXT_TASK, STC_NEXT_WAIT, STC_NEXT_END };
 /* A program: what each stream of each rank does. `now` is in ticks. */
 struct stc_prog {
     void *self;
-    enum stc_next (*next)(void *self, uint32_t rank, uint32_t stream, int64_t now, struct stc_task *out);
+    enum stc_next (*next)(void *self, uint32_t rank, uint32_t stream, int64_t now,
+                          struct stc_task *out);
     /* May be NULL. After a task is done and before the next is pulled. */
-    void (*done)(void *self, uint32_t rank, uint32_t stream, const struct stc_task *t, int64_t now);
+    void (*done)(void *self, uint32_t rank, uint32_t stream, const struct stc_task *t,
+                 int64_t now);
 };
 
 /* One operation of a communicator. */
 struct stc_join_op {
-    int64_t fixed_ticks;              /* closed form, or the latency before the flow */
-    const struct stc_flow_use *uses;  /* NULL: closed form */
+    int64_t fixed_ticks;             /* closed form, or the latency before the flow */
+    const struct stc_flow_use *uses; /* NULL: closed form */
     uint32_t n_uses;
-    uint8_t comm_class;               /* < STC_COMM_CLASSES: what WORK beside it feels */
+    uint8_t comm_class; /* < STC_COMM_CLASSES: what WORK beside it feels */
     double flow_bytes, flow_cap_Bps;
 };
 
@@ -93,36 +107,37 @@ struct stc_join_op {
 struct stc_task_info {
     uint32_t rank, stream;
     const struct stc_task *task;
-    int64_t idle_from;     /* when the stream's previous task ended */
-    int64_t start, end;    /* JOIN: start is when the last member arrived; see arrive */
-    int64_t arrive;        /* JOIN: when this member arrived; else = start */
+    int64_t idle_from;  /* when the stream's previous task ended */
+    int64_t start, end; /* JOIN: start is when the last member arrived; see arrive */
+    int64_t arrive;     /* JOIN: when this member arrived; else = start */
     /* what released it, when it did not start at idle_from: */
     uint32_t cause_stream; /* STC_MAX_STREAMS: nothing, it was its own stream */
     uint32_t cause_tag;    /* tag of the last task there */
     int64_t cause_arrive, cause_start; /* when that task arrived, and began to run */
     /* WORK: the last stretch at one rate, [since, end) */
     int64_t since;
-    double done_ticks;     /* of the amount, at `since` */
+    double done_ticks; /* of the amount, at `since` */
     double rate;
 };
 typedef void stc_observe_fn(void *ctx, const struct stc_task_info *info);
 
 struct stc_machine_conf {
-    uint32_t n_ranks, n_streams;      /* streams a rank, <= STC_MAX_STREAMS */
+    uint32_t n_ranks, n_streams; /* streams a rank, <= STC_MAX_STREAMS */
     uint32_t n_comms;
-    const uint32_t *comm_members;     /* [n_comms]: how many arrivals an operation needs */
+    const uint32_t *comm_members; /* [n_comms]: how many arrivals an operation needs */
     uint32_t n_ops;
-    const struct stc_join_op *ops;    /* borrowed */
-    uint32_t n_sems;                  /* a rank */
-    const int64_t *sem_init;          /* [n_sems] */
-    struct stc_flownet *net;          /* NULL: no operation has flows; borrowed */
+    const struct stc_join_op *ops; /* borrowed */
+    uint32_t n_sems;               /* a rank */
+    const int64_t *sem_init;       /* [n_sems] */
+    struct stc_flownet *net;       /* NULL: no operation has flows; borrowed */
     double rate[STC_WORK_CLASSES][1 << STC_COMM_CLASSES]; /* 0: read as 1 */
     struct stc_prog prog;
-    stc_observe_fn *observe;          /* NULL: nobody looks */
-    stc_observe_fn *rerated;          /* NULL, or: a WORK's stretch at one rate ended at `end`, it goes on at another */
+    stc_observe_fn *observe; /* NULL: nobody looks */
+    stc_observe_fn *
+        rerated; /* NULL, or: a WORK's stretch at one rate ended at `end`, it goes on at another */
     void *observe_ctx;
-    const uint8_t *observed;          /* [n_ranks], NULL: all */
-    uint16_t observed_streams;        /* 1 << stream; 0: all */
+    const uint8_t *observed;   /* [n_ranks], NULL: all */
+    uint16_t observed_streams; /* 1 << stream; 0: all */
 };
 
 struct stc_machine_stats {
@@ -131,21 +146,25 @@ struct stc_machine_stats {
 
 struct stc_machine; /* opaque */
 
-STC_MUST_USE enum stc_err stc_machine_make(struct stc_machine **out, const struct stc_machine_conf *conf);
+STC_MUST_USE enum stc_err stc_machine_make(struct stc_machine **out,
+                                           const struct stc_machine_conf *conf);
 void stc_machine_free(struct stc_machine *m); /* NULL is fine */
 
 /* Runs until every stream has ended. *end: tick of the last completion. */
-STC_MUST_USE enum stc_err stc_machine_run(struct stc_machine *m, int64_t *end, struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_machine_run(struct stc_machine *m, int64_t *end,
+                                          struct stc_diag *diag);
 
 /* From inside next/done: ask the streams of a rank again that said WAIT. */
 void stc_machine_poke(struct stc_machine *m, uint32_t rank);
 /* From inside next/done: call next for that rank's waiting streams at `at`. */
-STC_MUST_USE enum stc_err stc_machine_poke_at(struct stc_machine *m, uint32_t rank, int64_t at);
+STC_MUST_USE enum stc_err stc_machine_poke_at(struct stc_machine *m, uint32_t rank,
+                                              int64_t at);
 
 int64_t stc_machine_now(const struct stc_machine *m);
 int64_t stc_machine_mem_now(const struct stc_machine *m, uint32_t rank);
 int64_t stc_machine_mem_peak(const struct stc_machine *m, uint32_t rank);
-int64_t stc_machine_rank_end(const struct stc_machine *m, uint32_t rank); /* last completion there */
+int64_t stc_machine_rank_end(const struct stc_machine *m,
+                             uint32_t rank); /* last completion there */
 struct stc_machine_stats stc_machine_stats(const struct stc_machine *m);
 
 #endif

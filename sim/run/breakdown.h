@@ -19,23 +19,30 @@ struct stc_watch {
     const struct stc_comms *comms;
     struct stc_arena *a;
     int32_t per_stage;
-    stc_tick (*parts)[STC_PART_COUNT];  /* [n_stages] */
-    struct stc_slowed { double parts[STC_PART_COUNT]; stc_tick ticks; } *slowed; /* [n_stages]: of work that was slowed */
-    stc_tick *compute_end;              /* [n_stages] */
-    stc_tick **item_start, **item_end;  /* [n_stages][items] on the compute stream; NULL at STC_RECORD_TOTALS */
-    int record;                         /* enum stc_record_level */
+    stc_tick (*parts)[STC_PART_COUNT]; /* [n_stages] */
+    struct stc_slowed {
+        double parts[STC_PART_COUNT];
+        stc_tick ticks;
+    } * slowed;            /* [n_stages]: of work that was slowed */
+    stc_tick *compute_end; /* [n_stages] */
+    stc_tick **item_start,
+        **item_end; /* [n_stages][items] on the compute stream; NULL at STC_RECORD_TOTALS */
+    int record;     /* enum stc_record_level */
     struct stc_span *spans;
     int32_t n_spans, cap_spans;
     enum stc_err err;
 };
 
-STC_MUST_USE enum stc_err stc_watch_init(struct stc_arena *a, const struct stc_lowered *low, const struct stc_comms *comms,
+STC_MUST_USE enum stc_err stc_watch_init(struct stc_arena *a,
+                                         const struct stc_lowered *low,
+                                         const struct stc_comms *comms,
                                          struct stc_watch *out);
 /* The observer of the machine; ctx is a struct stc_watch. */
 void stc_watch_task(void *ctx, const struct stc_task_info *info);
 /* The same for a WORK whose rate changes: accounts for the stretch behind it. */
 void stc_watch_stretch(void *ctx, const struct stc_task_info *info);
 /* Accounts for the time after the last task of each stage. */
-void stc_watch_end(struct stc_watch *w, int32_t stage, stc_tick rank_end, stc_tick step_end);
+void stc_watch_end(struct stc_watch *w, int32_t stage, stc_tick rank_end,
+                   stc_tick step_end);
 
 #endif

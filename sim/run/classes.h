@@ -22,25 +22,29 @@
 #include "sim/base/err.h"
 #include "sim/run/place.h"
 
-struct stc_member { int32_t rank; uint32_t role; };
+struct stc_member {
+    int32_t rank;
+    uint32_t role;
+};
 
 struct stc_graph {
     int32_t n_ranks, n_comms, n_links;
     uint64_t *rank_colour, *comm_colour, *link_colour; /* initial; overwritten */
-    const int32_t *member_off;      /* [n_comms + 1] */
+    const int32_t *member_off;                         /* [n_comms + 1] */
     const struct stc_member *member;
-    const int32_t *use_off;         /* [n_comms + 1] */
+    const int32_t *use_off; /* [n_comms + 1] */
     const struct stc_link_use *use;
 };
 
 struct stc_partition {
-    int32_t n_ranks, n_comms, n_links;       /* classes */
+    int32_t n_ranks, n_comms, n_links;             /* classes */
     int32_t *rank_class, *comm_class, *link_class; /* of each */
     int32_t *rank_rep, *comm_rep, *link_rep;       /* first of each class */
     int32_t *rank_size, *comm_size, *link_size;
 };
 
 /* fold 0: every one its own class. */
-STC_MUST_USE enum stc_err stc_classes(struct stc_arena *a, struct stc_graph *g, int fold, struct stc_partition *out);
+STC_MUST_USE enum stc_err stc_classes(struct stc_arena *a, struct stc_graph *g,
+                                      int fold, struct stc_partition *out);
 
 #endif

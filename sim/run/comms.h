@@ -19,9 +19,9 @@
 #include "sim/run/classes.h"
 #include "sim/run/lower.h"
 
-struct stc_comm_info { /* one communicator of the full job */
-    uint8_t slot;      /* the FSEND or BSEND slot stands for a pipeline pair */
-    int32_t shape;     /* index into shapes */
+struct stc_comm_info {      /* one communicator of the full job */
+    uint8_t slot;           /* the FSEND or BSEND slot stands for a pipeline pair */
+    int32_t shape;          /* index into shapes */
     struct stc_group group; /* pipeline: first = sender, stride = receiver - sender */
 };
 
@@ -32,23 +32,25 @@ struct stc_comms {
     int32_t *member_off, *use_off;
     struct stc_member *member;
     struct stc_link_use *use;
-    int32_t *rank_comm[STC_SLOT_COUNT]; /* [n_ranks]: communicator, -1; NULL: slot not used */
-    int32_t n_links;                    /* links in use, compact numbers */
-    uint32_t *link_id;                  /* compact -> topology */
+    int32_t *rank_comm
+        [STC_SLOT_COUNT]; /* [n_ranks]: communicator, -1; NULL: slot not used */
+    int32_t n_links;      /* links in use, compact numbers */
+    uint32_t *link_id;    /* compact -> topology */
 
     struct stc_partition part;
     /* the quotient, for the machine */
-    uint32_t *members;                  /* [part.n_comms]: arrivals an operation needs */
-    struct stc_join_op *ops;            /* [part.n_comms or shapes][n comm ops] flattened */
+    uint32_t *members;       /* [part.n_comms]: arrivals an operation needs */
+    struct stc_join_op *ops; /* [part.n_comms or shapes][n comm ops] flattened */
     int32_t n_join_ops;
-    int32_t *op_index;                  /* [part.n_comms]: first operation of a class; + index among its slot's ops */
-    int32_t *op_rank;                   /* [lowered.n_ops]: index among its slot's operations */
-    struct stc_coll_est *op_est;        /* [n_join_ops]: the closed form behind each */
-    double *link_capacity_Bps;          /* [part.n_links] */
+    int32_t *
+        op_index; /* [part.n_comms]: first operation of a class; + index among its slot's ops */
+    int32_t *op_rank; /* [lowered.n_ops]: index among its slot's operations */
+    struct stc_coll_est *op_est; /* [n_join_ops]: the closed form behind each */
+    double *link_capacity_Bps;   /* [part.n_links] */
 };
 
-STC_MUST_USE enum stc_err stc_comms_make(struct stc_arena *a, struct stc_lowered *low, struct stc_comms *out,
-                                         struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_comms_make(struct stc_arena *a, struct stc_lowered *low,
+                                         struct stc_comms *out, struct stc_diag *diag);
 
 /* Kernel-time factor of a rank: straggler and degradations, >= 1. */
 double stc_rank_factor(const struct stc_lowered *low, int32_t rank);

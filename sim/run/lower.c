@@ -7,13 +7,18 @@
 #include "sim/run/lower_int.h"
 
 static const uint8_t slot_axis[STC_SLOT_COUNT] = {
-    [STC_SLOT_FSEND] = STC_AXIS_PP,  [STC_SLOT_FRECV] = STC_AXIS_PP,     [STC_SLOT_BSEND] = STC_AXIS_PP,
-    [STC_SLOT_BRECV] = STC_AXIS_PP,  [STC_SLOT_TP] = STC_AXIS_TP,        [STC_SLOT_CP] = STC_AXIS_CP,
-    [STC_SLOT_EP] = STC_AXIS_EP,     [STC_SLOT_ETP] = STC_AXIS_ETP,      [STC_SLOT_DPCP] = STC_AXIS_DPCP,
-    [STC_SLOT_EDP] = STC_AXIS_EDP,   [STC_SLOT_SHARD] = STC_AXIS_SHARD,  [STC_SLOT_REPLICA] = STC_AXIS_REPLICA,
+    [STC_SLOT_FSEND] = STC_AXIS_PP,    [STC_SLOT_FRECV] = STC_AXIS_PP,
+    [STC_SLOT_BSEND] = STC_AXIS_PP,    [STC_SLOT_BRECV] = STC_AXIS_PP,
+    [STC_SLOT_TP] = STC_AXIS_TP,       [STC_SLOT_CP] = STC_AXIS_CP,
+    [STC_SLOT_EP] = STC_AXIS_EP,       [STC_SLOT_ETP] = STC_AXIS_ETP,
+    [STC_SLOT_DPCP] = STC_AXIS_DPCP,   [STC_SLOT_EDP] = STC_AXIS_EDP,
+    [STC_SLOT_SHARD] = STC_AXIS_SHARD, [STC_SLOT_REPLICA] = STC_AXIS_REPLICA,
     [STC_SLOT_EMBED] = STC_AXIS_EMBED, [STC_SLOT_WORLD] = STC_AXIS_WORLD};
 
-enum stc_axis stc_slot_axis(enum stc_slot s) { return (enum stc_axis)slot_axis[s]; }
+enum stc_axis stc_slot_axis(enum stc_slot s)
+{
+    return (enum stc_axis)slot_axis[s];
+}
 
 enum stc_slot stc_axis_slot(enum stc_axis a)
 {
@@ -24,35 +29,41 @@ enum stc_slot stc_axis_slot(enum stc_axis a)
 
 const char *stc_stream_name(enum stc_stream s)
 {
-    static const char *const names[] = {"compute",      "host",         "gather parameters", "reduce gradients",
-                                        "send forward", "recv forward", "send backward",     "recv backward",
-                                        "copy to host", "copy to GPU",  "host optimizer",    "data loader"};
+    static const char *const names[] = {
+        "compute",      "host",         "gather parameters", "reduce gradients",
+        "send forward", "recv forward", "send backward",     "recv backward",
+        "copy to host", "copy to GPU",  "host optimizer",    "data loader"};
     return names[s];
 }
 
 /* ---- units: the lists of a stage's chunks, shared between equal layers ---- */
 
-struct unit_cache { /* of the stages whose groups look alike */
+struct unit_cache {        /* of the stages whose groups look alike */
     struct stc_unit *unit; /* [kinds * 2]: by layer kind and whether recomputed */
     uint8_t *have;
     size_t n;
-    int32_t *kind;         /* [layers]: -1: not asked yet */
+    int32_t *kind;                                /* [layers]: -1: not asked yet */
     struct stc_group_shape shape[STC_AXIS_COUNT]; /* theirs */
 };
 
-static void build_unit(struct stc_low *w, enum stc_block block, int32_t layer, int recomputed, struct stc_unit *u)
+static void build_unit(struct stc_low *w, enum stc_block block, int32_t layer,
+                       int recomputed, struct stc_unit *u)
 {
     struct stc_ops ops;
-    *u = (struct stc_unit){.block = block, .layer = layer, .params = stc_build_params(&w->b, block, layer)};
+    *u = (struct stc_unit){.block = block,
+                           .layer = layer,
+                           .params = stc_build_params(&w->b, block, layer)};
     w->err = stc_build_fwd(w->o->a, &w->b, block, layer, &ops, w->diag);
     if (w->err != STC_OK) return;
     u->keep_bytes = stc_build_keep_bytes(&ops, &w->b, recomputed);
     w->err = stc_optime(w->o->a, &w->time, &ops, &u->fwd);
-    if (w->err == STC_OK) w->err = stc_build_bwd(w->o->a, &w->b, block, layer, recomputed, &ops, w->diag);
+    if (w->err == STC_OK)
+        w->err = stc_build_bwd(w->o->a, &w->b, block, layer, recomputed, &ops, w->diag);
     if (w->err == STC_OK) w->err = stc_optime(w->o->a, &w->time, &ops, &u->bwd);
 }
 
-static void layer_unit(struct stc_low *w, struct unit_cache *cache, int32_t layer, int recomputed, struct stc_unit *u)
+static void layer_unit(struct stc_low *w, struct unit_cache *cache, int32_t layer,
+                       int recomputed, struct stc_unit *u)
 {
     int32_t *kind = &cache->kind[layer];
     if (*kind < 0) *kind = stc_build_layer_kind(&w->b, layer);
@@ -66,7 +77,8 @@ static void layer_unit(struct stc_low *w, struct unit_cache *cache, int32_t laye
 }
 
 /* The i-th of a chunk's n layers; what waits on the host does not wait here. */
-static void add_layer(struct stc_low *w, struct unit_cache *cache, struct stc_chunk *c, int32_t layer, int32_t i, int32_t n)
+static void add_layer(struct stc_low *w, struct unit_cache *cache, struct stc_chunk *c,
+                      int32_t layer, int32_t i, int32_t n)
 {
     struct stc_unit *u = &c->units[c->n++];
     layer_unit(w, cache, layer, stc_build_layer_recomputed(&w->b, i, n), u);
@@ -80,23 +92,29 @@ static void build_chunk(struct stc_low *w, struct unit_cache *cache, int32_t chu
 {
     const struct stc_layout *l = w->b.layout;
     int32_t v = chunk * l->pp + w->stage, total = stc_model_pipeline_layers(w->b.model);
-    int32_t n = stc_layout_layers(l, total, v), first = stc_layout_first_layer(l, total, v);
+    int32_t n = stc_layout_layers(l, total, v),
+            first = stc_layout_first_layer(l, total, v);
     struct stc_chunk *c = &w->chunks[chunk];
     c->first = v == 0;
     c->last = v == l->pp * l->vp - 1;
     int32_t mtp = c->last ? w->b.model->mtp_layers : 0;
-    c->units = STC_NEW_N(w->o->a, struct stc_unit, (size_t)(n > 0 ? n : 0) + 2 + (size_t)mtp);
+    c->units =
+        STC_NEW_N(w->o->a, struct stc_unit, (size_t)(n > 0 ? n : 0) + 2 + (size_t)mtp);
     if (n < 0 || !c->units) {
-        w->err = !c->units ? STC_ERR_NOMEM
-                           : stc_fail(w->diag, STC_ERR_INFEASIBLE, "%d layers cannot be cut into pp %d x vp %d chunks",
-                                      total, l->pp, l->vp);
+        w->err = !c->units
+                     ? STC_ERR_NOMEM
+                     : stc_fail(w->diag, STC_ERR_INFEASIBLE,
+                                "%d layers cannot be cut into pp %d x vp %d chunks",
+                                total, l->pp, l->vp);
         return;
     }
     if (c->first) build_unit(w, STC_BLOCK_EMBED, 0, 0, &c->units[c->n++]);
     for (int32_t i = 0; i < n && w->err == STC_OK; i++)
         add_layer(w, cache, c, first + i, i, n);
-    for (int32_t i = 0; i < mtp && w->err == STC_OK; i++) build_unit(w, STC_BLOCK_MTP, i, 0, &c->units[c->n++]);
-    if (c->last && w->err == STC_OK) build_unit(w, STC_BLOCK_HEAD, 0, 0, &c->units[c->n++]);
+    for (int32_t i = 0; i < mtp && w->err == STC_OK; i++)
+        build_unit(w, STC_BLOCK_MTP, i, 0, &c->units[c->n++]);
+    if (c->last && w->err == STC_OK)
+        build_unit(w, STC_BLOCK_HEAD, 0, 0, &c->units[c->n++]);
     w->t->n_layers += n;
     struct stc_param_count p = stc_low_chunk_params(w, chunk);
     w->t->n_params += p.dense + p.expert;
@@ -111,16 +129,19 @@ static void build_units(struct stc_low *w, struct unit_cache *cache)
         cache->have = STC_NEW_N(w->o->a, uint8_t, cache->n);
         int32_t n_layers = stc_model_total_layers(w->b.model);
         cache->kind = STC_NEW_N(w->o->a, int32_t, (size_t)n_layers + 1);
-        for (int32_t i = 0; cache->kind && i < n_layers; i++) cache->kind[i] = -1;
+        for (int32_t i = 0; cache->kind && i < n_layers; i++)
+            cache->kind[i] = -1;
     }
     w->chunks = STC_NEW_N(w->o->a, struct stc_chunk, (size_t)l->vp);
     if (!cache->unit || !cache->have || !cache->kind || !w->chunks) {
         w->err = STC_ERR_NOMEM;
         return;
     }
-    if (memcmp(cache->shape, w->shape, sizeof w->shape) != 0) memset(cache->have, 0, cache->n);
+    if (memcmp(cache->shape, w->shape, sizeof w->shape) != 0)
+        memset(cache->have, 0, cache->n);
     memcpy(cache->shape, w->shape, sizeof w->shape);
-    for (int32_t c = 0; c < l->vp && w->err == STC_OK; c++) build_chunk(w, cache, c);
+    for (int32_t c = 0; c < l->vp && w->err == STC_OK; c++)
+        build_chunk(w, cache, c);
 }
 
 /* The host is on the path when it needs about as long as the GPU somewhere. */
@@ -130,8 +151,11 @@ static int host_matters(const struct stc_low *w)
     for (int32_t c = 0; c < w->b.layout->vp; c++) {
         for (int32_t u = 0; u < w->chunks[c].n; u++) {
             const struct stc_unit *x = &w->chunks[c].units[u];
-            double f = w->host_s_per_launch * x->fwd.n_launches, b = w->host_s_per_launch * x->bwd.n_launches;
-            if (f > 0.7 * stc_tick_to_s(x->fwd.total) || b > 0.7 * stc_tick_to_s(x->bwd.total)) return 1;
+            double f = w->host_s_per_launch * x->fwd.n_launches,
+                   b = w->host_s_per_launch * x->bwd.n_launches;
+            if (f > 0.7 * stc_tick_to_s(x->fwd.total) ||
+                b > 0.7 * stc_tick_to_s(x->bwd.total))
+                return 1;
         }
     }
     return 0;
@@ -141,9 +165,11 @@ static int host_matters(const struct stc_low *w)
 
 enum { VARIANTS_PER_CHUNK = 3 * 4 };
 
-static int32_t variant_block(struct stc_low *w, int32_t *memo, const struct stc_item_variant *v)
+static int32_t variant_block(struct stc_low *w, int32_t *memo,
+                             const struct stc_item_variant *v)
 {
-    int32_t *m = &memo[v->chunk * VARIANTS_PER_CHUNK + v->kind * 4 + v->first_micro * 2 + v->last_micro];
+    int32_t *m = &memo[v->chunk * VARIANTS_PER_CHUNK + v->kind * 4 +
+                       v->first_micro * 2 + v->last_micro];
     if (*m < 0) {
         stc_low_item(w, v);
         if (w->err == STC_OK) *m = stc_low_block_end(w);
@@ -162,10 +188,12 @@ static int alloc_items(struct stc_low *w, int32_t n, int32_t n_variants)
     t->item_chunk = STC_NEW_N(a, uint8_t, (size_t)n);
     t->base = STC_NEW_N(a, uint32_t, (size_t)n * STC_STREAM_COUNT);
     t->blocks = STC_NEW_N(a, struct stc_block_tmpl, (size_t)n_variants + 2);
-    return t->item_block && t->item_micro && t->item_kind && t->item_chunk && t->base && t->blocks;
+    return t->item_block && t->item_micro && t->item_kind && t->item_chunk && t->base &&
+           t->blocks;
 }
 
-static void put_item(struct stc_stage_tmpl *t, int32_t i, int32_t block, int32_t micro, uint8_t kind, uint8_t chunk)
+static void put_item(struct stc_stage_tmpl *t, int32_t i, int32_t block, int32_t micro,
+                     uint8_t kind, uint8_t chunk)
 {
     t->item_block[i] = (uint16_t)block;
     t->item_micro[i] = micro;
@@ -207,15 +235,18 @@ static void write_items(struct stc_low *w, const struct stc_schedule *sc)
         w->err = STC_ERR_NOMEM;
         return;
     }
-    for (int32_t i = 0; i < n_var; i++) memo[i] = -1;
+    for (int32_t i = 0; i < n_var; i++)
+        memo[i] = -1;
     stc_low_begin_step(w);
     put_item(w->t, 0, stc_low_block_end(w), -1, 3, 0);
     for (int32_t i = 0; i < sc->n && w->err == STC_OK; i++) {
         const struct stc_item *it = &sc->items[i];
-        struct stc_item_variant v = {it->kind, it->chunk, it->micro == 0, it->micro == l->n_micro - 1};
+        struct stc_item_variant v = {it->kind, it->chunk, it->micro == 0,
+                                     it->micro == l->n_micro - 1};
         if (v.kind != STC_ITEM_F) v.first_micro = 0;
         if (v.kind != STC_ITEM_B) v.last_micro = 0;
-        put_item(w->t, i + 1, variant_block(w, memo, &v), it->micro, it->kind, it->chunk);
+        put_item(w->t, i + 1, variant_block(w, memo, &v), it->micro, it->kind,
+                 it->chunk);
     }
     if (w->err != STC_OK) return;
     stc_low_end_step(w);
@@ -254,7 +285,8 @@ static int chunk_memory(struct stc_low *w)
             }
             double gone = x->away_bytes * STC_HOST_WINDOW;
             if (gone > w->t->away_bytes) w->t->away_bytes = gone;
-            double extra = x->fwd.keep_bytes - x->keep_bytes - x->away_bytes; /* what recompute brings back */
+            double extra = x->fwd.keep_bytes - x->keep_bytes -
+                           x->away_bytes; /* what recompute brings back */
             if (extra > w->t->chunk_work_bytes[c]) w->t->chunk_work_bytes[c] = extra;
         }
     }
@@ -276,11 +308,14 @@ struct stc_coll_force stc_low_force(const struct stc_scenario *s)
 
 void stc_low_overlap(const struct stc_run_params *p, struct stc_overlap_params *out)
 {
-    if (p->overlap) *out = *p->overlap;
-    else stc_overlap_prior(out);
+    if (p->overlap)
+        *out = *p->overlap;
+    else
+        stc_overlap_prior(out);
 }
 
-static enum stc_err lower_stage(struct stc_lowered *o, int32_t stage, struct unit_cache *cache, struct stc_diag *diag)
+static enum stc_err lower_stage(struct stc_lowered *o, int32_t stage,
+                                struct unit_cache *cache, struct stc_diag *diag)
 {
     const struct stc_scenario *s = o->s;
     const struct stc_layout *l = &s->layout;
@@ -289,13 +324,15 @@ static enum stc_err lower_stage(struct stc_lowered *o, int32_t stage, struct uni
     w->o = o;
     w->t = &o->stages[stage];
     w->b = (struct stc_build){&s->model, l, &s->train, &s->stack};
-    w->time = (struct stc_optime){.s = s, .p = o->p, .axis_shape = w->shape, .force = stc_low_force(s)};
+    w->time = (struct stc_optime){
+        .s = s, .p = o->p, .axis_shape = w->shape, .force = stc_low_force(s)};
     stc_low_overlap(o->p, &w->time.overlap);
     w->stage = stage;
     w->host_s_per_launch = s->stack.host_s_per_launch;
     w->diag = diag;
     for (int x = 0; x < STC_AXIS_COUNT; x++) {
-        struct stc_group g = stc_layout_group(l, (enum stc_axis)x, stage * (l->tp * l->cp * l->dp));
+        struct stc_group g =
+            stc_layout_group(l, (enum stc_axis)x, stage * (l->tp * l->cp * l->dp));
         stc_place_shape(o->place, &g, &w->shape[x]);
     }
     build_units(w, cache);
@@ -311,18 +348,22 @@ static enum stc_err lower_stage(struct stc_lowered *o, int32_t stage, struct uni
     return chunk_memory(w) ? STC_OK : STC_ERR_NOMEM;
 }
 
-enum stc_err stc_lower(struct stc_arena *a, const struct stc_scenario *s, const struct stc_run_params *p,
-                       const struct stc_place *place, struct stc_lowered *out, struct stc_diag *diag)
+enum stc_err stc_lower(struct stc_arena *a, const struct stc_scenario *s,
+                       const struct stc_run_params *p, const struct stc_place *place,
+                       struct stc_lowered *out, struct stc_diag *diag)
 {
-    *out = (struct stc_lowered){.a = a, .s = s, .p = p, .place = place, .n_stages = s->layout.pp};
+    *out = (struct stc_lowered){
+        .a = a, .s = s, .p = p, .place = place, .n_stages = s->layout.pp};
     out->explicit_joins = s->sim.straggler_rank >= 0 || s->cluster.n_degrades > 0;
     out->explicit_ops = !s->sim.fold_layers || out->explicit_joins;
     out->stages = STC_NEW_N(a, struct stc_stage_tmpl, (size_t)s->layout.pp);
-    if (!out->stages) return stc_fail(diag, STC_ERR_NOMEM, "out of memory while lowering");
+    if (!out->stages)
+        return stc_fail(diag, STC_ERR_NOMEM, "out of memory while lowering");
     struct unit_cache cache = {NULL, NULL, 0, NULL, {{0}}};
     for (int32_t i = 0; i < s->layout.pp; i++) {
         enum stc_err e = lower_stage(out, i, &cache, diag);
-        if (e == STC_ERR_NOMEM) return stc_fail(diag, e, "out of memory while lowering stage %d", i);
+        if (e == STC_ERR_NOMEM)
+            return stc_fail(diag, e, "out of memory while lowering stage %d", i);
         if (e != STC_OK) return e;
     }
     return STC_OK;

@@ -46,10 +46,20 @@ const char *stc_stream_name(enum stc_stream s);
 
 /* The communicators a template speaks of; each rank has at most one of each. */
 enum stc_slot {
-    STC_SLOT_FSEND, STC_SLOT_FRECV, STC_SLOT_BSEND, STC_SLOT_BRECV,
-    STC_SLOT_TP, STC_SLOT_CP, STC_SLOT_EP, STC_SLOT_ETP,
-    STC_SLOT_DPCP, STC_SLOT_EDP, STC_SLOT_SHARD, STC_SLOT_REPLICA,
-    STC_SLOT_EMBED, STC_SLOT_WORLD,
+    STC_SLOT_FSEND,
+    STC_SLOT_FRECV,
+    STC_SLOT_BSEND,
+    STC_SLOT_BRECV,
+    STC_SLOT_TP,
+    STC_SLOT_CP,
+    STC_SLOT_EP,
+    STC_SLOT_ETP,
+    STC_SLOT_DPCP,
+    STC_SLOT_EDP,
+    STC_SLOT_SHARD,
+    STC_SLOT_REPLICA,
+    STC_SLOT_EMBED,
+    STC_SLOT_WORLD,
     STC_SLOT_COUNT
 };
 enum stc_axis stc_slot_axis(enum stc_slot s);
@@ -63,11 +73,15 @@ struct stc_comm_op {
 };
 
 /* What a WORK consists of, so that its time can be told by parts. */
-struct stc_seg_piece { stc_tick end; uint8_t part; }; /* end: ticks of the segment up to and with it */
+struct stc_seg_piece {
+    stc_tick end;
+    uint8_t part;
+}; /* end: ticks of the segment up to and with it */
 struct stc_segment {
     stc_tick part_ticks[STC_PART_COUNT]; /* add up to the task's amount */
-    int32_t first_piece, n_pieces;       /* the same in order, for a WORK that something slows in between */
-    uint8_t item;      /* enum stc_item_kind, 3: other */
+    int32_t first_piece,
+        n_pieces; /* the same in order, for a WORK that something slows in between */
+    uint8_t item; /* enum stc_item_kind, 3: other */
     const char *name;
 };
 
@@ -75,7 +89,10 @@ struct stc_segment {
 enum { STC_WORK_GPU, STC_WORK_HOST };
 
 /* Relative wait: the streams' ordinals at the item's start + k. */
-static inline uint32_t stc_rel(uint32_t stream, uint32_t k) { return (stream << 28) | (k + 1); }
+static inline uint32_t stc_rel(uint32_t stream, uint32_t k)
+{
+    return (stream << 28) | (k + 1);
+}
 
 struct stc_block_tmpl {
     uint32_t off[STC_STREAM_COUNT], n[STC_STREAM_COUNT]; /* into tasks */
@@ -83,26 +100,27 @@ struct stc_block_tmpl {
 
 struct stc_stage_tmpl {
     int32_t n_items;
-    uint16_t *item_block;       /* [n_items] */
-    int32_t *item_micro;        /* [n_items]; -1: begin or end of the step */
+    uint16_t *item_block; /* [n_items] */
+    int32_t *item_micro;  /* [n_items]; -1: begin or end of the step */
     uint8_t *item_kind, *item_chunk;
-    uint32_t *base;             /* [n_items][STREAM_COUNT]: tasks of the stream before the item */
+    uint32_t *base; /* [n_items][STREAM_COUNT]: tasks of the stream before the item */
     int32_t *busy[STC_STREAM_COUNT]; /* items that have tasks of a stream */
     int32_t n_busy[STC_STREAM_COUNT];
     int32_t n_blocks;
     struct stc_block_tmpl *blocks;
-    struct stc_task *tasks;     /* WORK tag: segment; JOIN ref: slot, amount: comm op, tag: COMM_TAG | comm op */
+    struct stc_task *
+        tasks; /* WORK tag: segment; JOIN ref: slot, amount: comm op, tag: COMM_TAG | comm op */
     int32_t n_tasks, cap_tasks;
     int32_t n_layers;
-    uint64_t colour;            /* equal templates have equal colours */
-    struct stc_ledger ledger;   /* of one rank's step */
+    uint64_t colour;          /* equal templates have equal colours */
+    struct stc_ledger ledger; /* of one rank's step */
     double n_params, hw_flop, again_flop;
     /* memory of one item, for the tracker: bytes a forward of each chunk leaves alive */
-    double *chunk_keep_bytes;   /* [vp] */
-    double *chunk_work_bytes;   /* [vp]: while its backward runs */
-    int32_t head_chunk;         /* that computes the loss; -1: none */
-    double head_keep_bytes;     /* of chunk_keep_bytes there: the head's own */
-    double away_bytes;          /* of layers kept on the host: what is on its way at a time */
+    double *chunk_keep_bytes; /* [vp] */
+    double *chunk_work_bytes; /* [vp]: while its backward runs */
+    int32_t head_chunk;       /* that computes the loss; -1: none */
+    double head_keep_bytes;   /* of chunk_keep_bytes there: the head's own */
+    double away_bytes; /* of layers kept on the host: what is on its way at a time */
 };
 
 #define STC_COMM_TAG 0x80000000U
@@ -120,13 +138,15 @@ struct stc_lowered {
     int32_t n_pieces, cap_pieces;
     struct stc_comm_op *ops;
     int32_t n_ops, cap_ops;
-    int explicit_ops;           /* every operator a task of its own */
-    int explicit_joins;         /* ranks differ: collectives in compute's way are JOINs, not closed forms */
+    int explicit_ops; /* every operator a task of its own */
+    int explicit_joins; /* ranks differ: collectives in compute's way are JOINs, not closed forms */
     int has_joins[STC_SLOT_COUNT];
-    int needs_flows;            /* set by sim/run/comms.c */
+    int needs_flows; /* set by sim/run/comms.c */
 };
 
-STC_MUST_USE enum stc_err stc_lower(struct stc_arena *a, const struct stc_scenario *s, const struct stc_run_params *p,
-                                    const struct stc_place *place, struct stc_lowered *out, struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_lower(struct stc_arena *a, const struct stc_scenario *s,
+                                    const struct stc_run_params *p,
+                                    const struct stc_place *place,
+                                    struct stc_lowered *out, struct stc_diag *diag);
 
 #endif

@@ -19,7 +19,8 @@ static void *grow(struct stc_low *w, void *old, size_t n, size_t elem, size_t *n
     return p;
 }
 
-struct stc_task *stc_low_task(struct stc_low *w, enum stc_stream s, enum stc_task_kind kind)
+struct stc_task *stc_low_task(struct stc_low *w, enum stc_stream s,
+                              enum stc_task_kind kind)
 {
     static const struct stc_task none;
     if (w->n[s] == w->cap[s]) {
@@ -50,7 +51,8 @@ void stc_low_wait(struct stc_task *t, uint32_t rel)
 
 static int same_op(const struct stc_comm_op *a, const struct stc_comm_op *b)
 {
-    return a->slot == b->slot && a->coll == b->coll && a->repeat == b->repeat && stc_same_double(a->bytes, b->bytes);
+    return a->slot == b->slot && a->coll == b->coll && a->repeat == b->repeat &&
+           stc_same_double(a->bytes, b->bytes);
 }
 
 static int32_t comm_op(struct stc_low *w, const struct stc_comm_op *op)
@@ -69,7 +71,8 @@ static int32_t comm_op(struct stc_low *w, const struct stc_comm_op *op)
     return o->n_ops++;
 }
 
-struct stc_task *stc_low_join_op(struct stc_low *w, enum stc_stream s, const struct stc_comm_op *op)
+struct stc_task *stc_low_join_op(struct stc_low *w, enum stc_stream s,
+                                 const struct stc_comm_op *op)
 {
     struct stc_task *t = stc_low_task(w, s, STC_TASK_JOIN);
     if (!t) return NULL;
@@ -80,13 +83,17 @@ struct stc_task *stc_low_join_op(struct stc_low *w, enum stc_stream s, const str
     return t;
 }
 
-struct stc_task *stc_low_join(struct stc_low *w, enum stc_stream s, enum stc_slot slot, enum stc_coll coll, double bytes)
+struct stc_task *stc_low_join(struct stc_low *w, enum stc_stream s, enum stc_slot slot,
+                              enum stc_coll coll, double bytes)
 {
     struct stc_comm_op op = {(uint8_t)slot, (uint8_t)coll, 1, bytes};
     return stc_low_join_op(w, s, &op);
 }
 
-uint32_t stc_low_mark(const struct stc_low *w, enum stc_stream s) { return stc_rel((uint32_t)s, w->n[s]); }
+uint32_t stc_low_mark(const struct stc_low *w, enum stc_stream s)
+{
+    return stc_rel((uint32_t)s, w->n[s]);
+}
 
 uint32_t stc_low_segment(struct stc_low *w, const struct stc_segment *seg)
 {
@@ -134,7 +141,8 @@ static struct stc_task *compute_task(struct stc_low *w, enum stc_task_kind kind)
 {
     struct stc_task *t = stc_low_task(w, STC_STREAM_COMPUTE, kind);
     if (!t) return NULL;
-    for (int i = 0; i < w->n_need; i++) stc_low_wait(t, w->need[i]);
+    for (int i = 0; i < w->n_need; i++)
+        stc_low_wait(t, w->need[i]);
     w->n_need = 0;
     return t;
 }
@@ -164,7 +172,8 @@ static void add_piece(struct stc_low *w, enum stc_part part)
     }
     if (o->n_pieces == o->cap_pieces) {
         size_t cap;
-        struct stc_seg_piece *p = grow(w, o->pieces, (size_t)o->n_pieces, sizeof *p, &cap);
+        struct stc_seg_piece *p =
+            grow(w, o->pieces, (size_t)o->n_pieces, sizeof *p, &cap);
         if (!p) return;
         o->pieces = p;
         o->cap_pieces = (int32_t)cap;
@@ -176,7 +185,8 @@ static void add_piece(struct stc_low *w, enum stc_part part)
 void stc_low_add(struct stc_low *w, enum stc_part part, stc_tick ticks)
 {
     if (!w->seg_open) {
-        w->seg = (struct stc_segment){.item = w->item, .name = w->name, .first_piece = w->o->n_pieces};
+        w->seg = (struct stc_segment){
+            .item = w->item, .name = w->name, .first_piece = w->o->n_pieces};
         w->seg_ticks = 0;
         w->seg_open = 1;
     }
@@ -188,9 +198,11 @@ void stc_low_add(struct stc_low *w, enum stc_part part, stc_tick ticks)
 static void explicit_join(struct stc_low *w, const struct stc_piece *p)
 {
     stc_low_cut(w);
-    struct stc_task *t = stc_low_join(w, STC_STREAM_COMPUTE, stc_axis_slot((enum stc_axis)p->axis),
-                                      (enum stc_coll)p->coll, p->coll_bytes);
-    for (int i = 0; t && i < w->n_need; i++) stc_low_wait(t, w->need[i]);
+    struct stc_task *t =
+        stc_low_join(w, STC_STREAM_COMPUTE, stc_axis_slot((enum stc_axis)p->axis),
+                     (enum stc_coll)p->coll, p->coll_bytes);
+    for (int i = 0; t && i < w->n_need; i++)
+        stc_low_wait(t, w->need[i]);
     w->n_need = 0;
 }
 
@@ -199,13 +211,20 @@ void stc_low_pieces(struct stc_low *w, const struct stc_pieces *p, enum stc_whic
     for (int32_t i = 0; i < p->n; i++) {
         const struct stc_piece *pc = &p->v[i];
         int wgrad = pc->pass == STC_PASS_WGRAD;
-        if ((which == STC_WHICH_NO_WGRAD && wgrad) || (which == STC_WHICH_WGRAD && !wgrad)) continue;
+        if ((which == STC_WHICH_NO_WGRAD && wgrad) ||
+            (which == STC_WHICH_WGRAD && !wgrad))
+            continue;
         if (w->o->explicit_joins && pc->is_coll && pc->hidden == 0) {
             explicit_join(w, pc);
             continue;
         }
         stc_low_add(w, (enum stc_part)pc->part, pc->ticks - pc->exposed);
-        if (pc->exposed) stc_low_add(w, pc->axis == STC_AXIS_CP ? STC_PART_CP_COMM : pc->axis == STC_AXIS_TP ? STC_PART_TP_COMM : STC_PART_EP_COMM, pc->exposed);
+        if (pc->exposed)
+            stc_low_add(w,
+                        pc->axis == STC_AXIS_CP   ? STC_PART_CP_COMM
+                        : pc->axis == STC_AXIS_TP ? STC_PART_TP_COMM
+                                                  : STC_PART_EP_COMM,
+                        pc->exposed);
         if (w->o->explicit_ops) stc_low_cut(w);
     }
 }
@@ -216,7 +235,8 @@ int32_t stc_low_block_end(struct stc_low *w)
     stc_low_cut(w);
     struct stc_stage_tmpl *t = w->t;
     uint32_t total = 0;
-    for (int s = 0; s < STC_STREAM_COUNT; s++) total += w->n[s];
+    for (int s = 0; s < STC_STREAM_COUNT; s++)
+        total += w->n[s];
     while (w->err == STC_OK && (uint32_t)t->n_tasks + total > (uint32_t)t->cap_tasks) {
         size_t cap = t->cap_tasks ? (size_t)t->cap_tasks * 2 : 64;
         struct stc_task *p = STC_NEW_N(w->o->a, struct stc_task, cap);
@@ -233,7 +253,8 @@ int32_t stc_low_block_end(struct stc_low *w)
     for (int s = 0; s < STC_STREAM_COUNT; s++) {
         b->off[s] = (uint32_t)t->n_tasks;
         b->n[s] = w->n[s];
-        if (w->n[s]) memcpy(t->tasks + t->n_tasks, w->buf[s], w->n[s] * sizeof *t->tasks);
+        if (w->n[s])
+            memcpy(t->tasks + t->n_tasks, w->buf[s], w->n[s] * sizeof *t->tasks);
         t->n_tasks += (int32_t)w->n[s];
         w->n[s] = 0;
     }

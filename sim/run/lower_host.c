@@ -14,8 +14,8 @@
  * node's rate, a copy at the least of its link, its share of a PCIe switch's
  * uplink and of the memory.
  */
-#include "models/host.h"
 #include "models/build_int.h"
+#include "models/host.h"
 #include "sim/run/lower_int.h"
 
 /* Share of a host's memory bandwidth that an update reaches. DeepSpeed's CPU Adam
@@ -61,8 +61,8 @@ static double nvme_s(const struct stc_low *w, double read_bytes, double write_by
     return s * ranks_on_node(w);
 }
 
-static struct stc_task *side_work(struct stc_low *w, enum stc_stream s, stc_tick ticks, enum stc_part part,
-                                  const char *name)
+static struct stc_task *side_work(struct stc_low *w, enum stc_stream s, stc_tick ticks,
+                                  enum stc_part part, const char *name)
 {
     struct stc_task *t = stc_low_task(w, s, STC_TASK_WORK);
     if (!t) return NULL;
@@ -74,10 +74,12 @@ static struct stc_task *side_work(struct stc_low *w, enum stc_stream s, stc_tick
     return t;
 }
 
-static uint32_t copy(struct stc_low *w, enum stc_copy_dir dir, double bytes, uint32_t wait, uint32_t also)
+static uint32_t copy(struct stc_low *w, enum stc_copy_dir dir, double bytes,
+                     uint32_t wait, uint32_t also)
 {
     enum stc_stream s = dir == STC_COPY_D2H ? STC_STREAM_D2H : STC_STREAM_H2D;
-    struct stc_task *t = side_work(w, s, copy_ticks(w, bytes, dir), STC_PART_OFFLOAD, dir == STC_COPY_D2H ? "to host" : "to GPU");
+    struct stc_task *t = side_work(w, s, copy_ticks(w, bytes, dir), STC_PART_OFFLOAD,
+                                   dir == STC_COPY_D2H ? "to host" : "to GPU");
     if (wait) stc_low_wait(t, wait);
     if (also) stc_low_wait(t, also);
     return stc_low_mark(w, s);
@@ -85,23 +87,28 @@ static uint32_t copy(struct stc_low *w, enum stc_copy_dir dir, double bytes, uin
 
 /* ---- activations ---- */
 
-void stc_low_away_begin(struct stc_low *w, const struct stc_chunk *c, int32_t k, const uint32_t *out)
+void stc_low_away_begin(struct stc_low *w, const struct stc_chunk *c, int32_t k,
+                        const uint32_t *out)
 {
     (void)c;
-    if (k >= STC_HOST_WINDOW && out[k - STC_HOST_WINDOW]) stc_low_need(w, out[k - STC_HOST_WINDOW]);
+    if (k >= STC_HOST_WINDOW && out[k - STC_HOST_WINDOW])
+        stc_low_need(w, out[k - STC_HOST_WINDOW]);
 }
 
 uint32_t stc_low_away_end(struct stc_low *w, const struct stc_chunk *c, int32_t k)
 {
     if (c->units[k].away_bytes <= 0) return 0;
-    return copy(w, STC_COPY_D2H, c->units[k].away_bytes, stc_low_mark(w, STC_STREAM_COMPUTE), 0);
+    return copy(w, STC_COPY_D2H, c->units[k].away_bytes,
+                stc_low_mark(w, STC_STREAM_COMPUTE), 0);
 }
 
-void stc_low_away_back(struct stc_low *w, const struct stc_chunk *c, int32_t k, const uint32_t *compute)
+void stc_low_away_back(struct stc_low *w, const struct stc_chunk *c, int32_t k,
+                       const uint32_t *compute)
 {
     double bytes = c->units[c->n - 1 - k].away_bytes;
     if (bytes <= 0) return;
-    uint32_t room = k >= STC_HOST_WINDOW ? compute[k - STC_HOST_WINDOW] : stc_rel(STC_STREAM_COMPUTE, 0);
+    uint32_t room = k >= STC_HOST_WINDOW ? compute[k - STC_HOST_WINDOW]
+                                         : stc_rel(STC_STREAM_COMPUTE, 0);
     stc_low_need(w, copy(w, STC_COPY_H2D, bytes, room, stc_rel(STC_STREAM_D2H, 0)));
 }
 
@@ -114,21 +121,26 @@ static double owned_share(const struct stc_low *w, const struct stc_param_count 
     return dense + p->expert / (cut ? w->shape[STC_AXIS_EDP].n_ranks : 1);
 }
 
-void stc_low_grads_out(struct stc_low *w, const struct stc_param_count *p, uint32_t wait)
+void stc_low_grads_out(struct stc_low *w, const struct stc_param_count *p,
+                       uint32_t wait)
 {
-    double n = owned_share(w, p) * stc_host_share(w->b.train) * stc_build_trained_share(&w->b);
+    double n =
+        owned_share(w, p) * stc_host_share(w->b.train) * stc_build_trained_share(&w->b);
     if (n <= 0) return;
     uint32_t there = copy(w, STC_COPY_D2H, n * w->b.stack->grad_reduce_bytes, wait, 0);
     if (w->b.stack->offload_blocking) stc_low_need(w, there);
 }
 
-uint32_t stc_low_params_in(struct stc_low *w, const struct stc_param_count *p, uint32_t wait)
+uint32_t stc_low_params_in(struct stc_low *w, const struct stc_param_count *p,
+                           uint32_t wait)
 {
     if (!stc_host_params_away(&w->b)) return 0;
     double bytes = owned_share(w, p) * stc_build_elem_bytes(&w->b);
     if (bytes <= 0) return 0;
     if (w->b.train->offload_nvme) { /* the disk first, then the copy behind it */
-        struct stc_task *t = side_work(w, STC_STREAM_H2D, stc_s_to_tick(nvme_s(w, bytes, 0)), STC_PART_OFFLOAD, "from disk");
+        struct stc_task *t =
+            side_work(w, STC_STREAM_H2D, stc_s_to_tick(nvme_s(w, bytes, 0)),
+                      STC_PART_OFFLOAD, "from disk");
         if (wait) stc_low_wait(t, wait);
         wait = 0;
     }
@@ -139,8 +151,10 @@ static stc_tick update_ticks(const struct stc_low *w, double n)
 {
     double rate = w->time.s->cluster.node.ram_Bps / ranks_on_node(w) * update_eff;
     double s = rate > 0 ? n * stc_host_update_bytes(&w->b) / rate : 0;
-    if (w->b.train->offload_nvme) { /* the disks' pass hides the processor's, or the other way round */
-        double states = n * stc_host_state_bytes(&w->b), disk = nvme_s(w, states, states);
+    if (w->b.train
+            ->offload_nvme) { /* the disks' pass hides the processor's, or the other way round */
+        double states = n * stc_host_state_bytes(&w->b),
+               disk = nvme_s(w, states, states);
         s = disk > s ? disk : s;
     }
     return stc_s_to_tick(s);
@@ -152,12 +166,16 @@ static uint32_t update(struct stc_low *w, double n_owned, uint32_t wait)
 {
     double n = n_owned * stc_host_share(w->b.train) * stc_build_trained_share(&w->b);
     if (n <= 0) return 0;
-    int tiles = w->b.stack->offload_blocking ? 1 : TILES, stay = stc_host_params_away(&w->b);
+    int tiles = w->b.stack->offload_blocking ? 1 : TILES,
+        stay = stc_host_params_away(&w->b);
     for (int i = 0; i < tiles; i++) {
-        struct stc_task *t = side_work(w, STC_STREAM_CPU, update_ticks(w, n / tiles), STC_PART_OFFLOAD, "update");
+        struct stc_task *t = side_work(w, STC_STREAM_CPU, update_ticks(w, n / tiles),
+                                       STC_PART_OFFLOAD, "update");
         if (wait) stc_low_wait(t, stc_low_mark(w, STC_STREAM_D2H));
         if (wait) stc_low_wait(t, wait);
-        if (!stay) (void)copy(w, STC_COPY_H2D, n / tiles * stc_build_elem_bytes(&w->b), stc_low_mark(w, STC_STREAM_CPU), 0);
+        if (!stay)
+            (void)copy(w, STC_COPY_H2D, n / tiles * stc_build_elem_bytes(&w->b),
+                       stc_low_mark(w, STC_STREAM_CPU), 0);
     }
     return stc_low_mark(w, stay ? STC_STREAM_CPU : STC_STREAM_H2D);
 }
@@ -178,11 +196,15 @@ void stc_low_host_begin(struct stc_low *w)
 void stc_low_host_update(struct stc_low *w, double n_owned)
 {
     if (stc_host_share(w->b.train) <= 0) return;
-    uint32_t there = w->b.train->offload_delayed ? stc_rel(stc_host_params_away(&w->b) ? STC_STREAM_CPU : STC_STREAM_H2D, 0)
-                                                 : update(w, n_owned, w->norm_mark);
+    uint32_t there =
+        w->b.train->offload_delayed
+            ? stc_rel(stc_host_params_away(&w->b) ? STC_STREAM_CPU : STC_STREAM_H2D, 0)
+            : update(w, n_owned, w->norm_mark);
     if (!there) return;
     stc_low_need(w, there);
-    if (w->b.train->offload_delayed) stc_low_need(w, stc_low_mark(w, STC_STREAM_D2H)); /* the next needs the buffers */
+    if (w->b.train->offload_delayed)
+        stc_low_need(w,
+                     stc_low_mark(w, STC_STREAM_D2H)); /* the next needs the buffers */
     stc_low_add(w, STC_PART_OFFLOAD, 0);
     stc_low_cut(w);
 }
@@ -194,7 +216,8 @@ static double loader_s(const struct stc_low *w)
 {
     const struct stc_layout *l = w->b.layout;
     double work = stc_host_loader_s(&w->b), workers = w->b.train->data_workers;
-    double loading = ranks_on_node(w) / (l->tp * l->cp * l->pp), cores = w->time.s->cluster.node.cpu_cores;
+    double loading = ranks_on_node(w) / (l->tp * l->cp * l->pp),
+           cores = w->time.s->cluster.node.cpu_cores;
     if (loading < 1) loading = 1;
     if (workers < 1) workers = 1;
     if (cores > 0 && workers * loading > cores) workers = cores / loading;
@@ -207,13 +230,17 @@ void stc_low_loader_begin(struct stc_low *w)
 {
     if (w->b.train->data_s_per_sample <= 0) return;
     stc_tick ticks = stc_s_to_tick(loader_s(w));
-    if (w->b.train->data_workers == 0 || w->b.train->data_prefetch == 0) stc_low_add(w, STC_PART_HOST, ticks);
-    else (void)side_work(w, STC_STREAM_LOADER, ticks, STC_PART_HOST, "data");
+    if (w->b.train->data_workers == 0 || w->b.train->data_prefetch == 0)
+        stc_low_add(w, STC_PART_HOST, ticks);
+    else
+        (void)side_work(w, STC_STREAM_LOADER, ticks, STC_PART_HOST, "data");
 }
 
 void stc_low_loader_end(struct stc_low *w)
 {
-    if (w->b.train->data_s_per_sample <= 0 || w->b.train->data_workers == 0 || w->b.train->data_prefetch == 0) return;
+    if (w->b.train->data_s_per_sample <= 0 || w->b.train->data_workers == 0 ||
+        w->b.train->data_prefetch == 0)
+        return;
     stc_low_need(w, stc_rel(STC_STREAM_LOADER, 0));
     stc_low_add(w, STC_PART_HOST, 0);
     stc_low_cut(w);

@@ -17,8 +17,8 @@ struct stc_unit {
 struct stc_chunk {
     struct stc_unit *units;
     int32_t n;
-    int first, last;  /* virtual stage is the model's first, last */
-    int away;         /* some units' activations wait on the host */
+    int first, last; /* virtual stage is the model's first, last */
+    int away;        /* some units' activations wait on the host */
 };
 
 struct stc_low {
@@ -27,10 +27,10 @@ struct stc_low {
     struct stc_build b;
     struct stc_optime time;
     struct stc_group_shape shape[STC_AXIS_COUNT];
-    struct stc_chunk *chunks;   /* [vp] */
+    struct stc_chunk *chunks; /* [vp] */
     int32_t stage;
     double host_s_per_launch;
-    int host_bound;             /* the host stream is there */
+    int host_bound; /* the host stream is there */
     /* the block being written */
     struct stc_task *buf[STC_STREAM_COUNT];
     uint32_t n[STC_STREAM_COUNT], cap[STC_STREAM_COUNT];
@@ -40,20 +40,25 @@ struct stc_low {
     int seg_open;
     uint32_t need[STC_MAX_WAITS];
     int n_need;
-    uint32_t norm_mark;  /* the end of the step: compute after the gradients' norm is agreed */
-    uint8_t item;        /* enum stc_item_kind, 3: ends of the step */
+    uint32_t
+        norm_mark; /* the end of the step: compute after the gradients' norm is agreed */
+    uint8_t item;  /* enum stc_item_kind, 3: ends of the step */
     const char *name;
     enum stc_err err;
     struct stc_diag *diag;
 };
 
 /* ---- tasks (lower_emit.c) ---- */
-struct stc_task *stc_low_task(struct stc_low *w, enum stc_stream s, enum stc_task_kind kind);
+struct stc_task *stc_low_task(struct stc_low *w, enum stc_stream s,
+                              enum stc_task_kind kind);
 void stc_low_wait(struct stc_task *t, uint32_t rel);
-struct stc_task *stc_low_join_op(struct stc_low *w, enum stc_stream s, const struct stc_comm_op *op);
-struct stc_task *stc_low_join(struct stc_low *w, enum stc_stream s, enum stc_slot slot, enum stc_coll coll, double bytes);
+struct stc_task *stc_low_join_op(struct stc_low *w, enum stc_stream s,
+                                 const struct stc_comm_op *op);
+struct stc_task *stc_low_join(struct stc_low *w, enum stc_stream s, enum stc_slot slot,
+                              enum stc_coll coll, double bytes);
 void stc_low_host(struct stc_low *w, int32_t n_launches);
-uint32_t stc_low_segment(struct stc_low *w, const struct stc_segment *seg); /* its number: a WORK's tag */
+uint32_t stc_low_segment(struct stc_low *w,
+                         const struct stc_segment *seg); /* its number: a WORK's tag */
 /* "Everything written so far on this stream", relative to the item's start. */
 uint32_t stc_low_mark(const struct stc_low *w, enum stc_stream s);
 
@@ -62,7 +67,8 @@ uint32_t stc_low_mark(const struct stc_low *w, enum stc_stream s);
  * segment; afterwards mark(COMPUTE) covers everything appended. */
 enum stc_which { STC_WHICH_ALL, STC_WHICH_NO_WGRAD, STC_WHICH_WGRAD };
 void stc_low_need(struct stc_low *w, uint32_t rel);
-void stc_low_pieces(struct stc_low *w, const struct stc_pieces *p, enum stc_which which);
+void stc_low_pieces(struct stc_low *w, const struct stc_pieces *p,
+                    enum stc_which which);
 void stc_low_add(struct stc_low *w, enum stc_part part, stc_tick ticks);
 void stc_low_cut(struct stc_low *w);
 /* Closes the block; its index, -1 when memory ran out. */
@@ -74,10 +80,10 @@ void stc_low_overlap(const struct stc_run_params *p, struct stc_overlap_params *
 
 /* ---- blocks (lower_items.c, lower_ends.c) ---- */
 struct stc_item_variant {
-    uint8_t kind;      /* enum stc_item_kind */
+    uint8_t kind; /* enum stc_item_kind */
     int32_t chunk;
-    int first_micro;   /* first micro-batch of this chunk: parameters may still be arriving */
-    int last_micro;    /* last: gradients leave */
+    int first_micro; /* first micro-batch of this chunk: parameters may still be arriving */
+    int last_micro; /* last: gradients leave */
 };
 void stc_low_item(struct stc_low *w, const struct stc_item_variant *v);
 void stc_low_begin_step(struct stc_low *w);
@@ -86,13 +92,17 @@ void stc_low_end_step(struct stc_low *w);
 /* ---- the host's memory (lower_host.c) ---- */
 /* Units of a chunk whose activations leave: before unit k computes forward, after
  * it; before the k-th unit of the backward. marks: compute after each unit of it. */
-void stc_low_away_begin(struct stc_low *w, const struct stc_chunk *c, int32_t k, const uint32_t *out);
+void stc_low_away_begin(struct stc_low *w, const struct stc_chunk *c, int32_t k,
+                        const uint32_t *out);
 uint32_t stc_low_away_end(struct stc_low *w, const struct stc_chunk *c, int32_t k);
-void stc_low_away_back(struct stc_low *w, const struct stc_chunk *c, int32_t k, const uint32_t *compute);
+void stc_low_away_back(struct stc_low *w, const struct stc_chunk *c, int32_t k,
+                       const uint32_t *compute);
 /* Gradients of p parameters, reduced: what is updated on the host goes there. */
-void stc_low_grads_out(struct stc_low *w, const struct stc_param_count *p, uint32_t wait);
+void stc_low_grads_out(struct stc_low *w, const struct stc_param_count *p,
+                       uint32_t wait);
 /* Parameters of p that rest on the host, on their way to a gather; 0: they do not. */
-uint32_t stc_low_params_in(struct stc_low *w, const struct stc_param_count *p, uint32_t wait);
+uint32_t stc_low_params_in(struct stc_low *w, const struct stc_param_count *p,
+                           uint32_t wait);
 /* The update of n_owned parameters' share, and the way back. */
 void stc_low_host_begin(struct stc_low *w);
 void stc_low_host_update(struct stc_low *w, double n_owned);
@@ -101,7 +111,8 @@ void stc_low_loader_end(struct stc_low *w);
 
 /* Parameters of the stage that the data-parallel axes carry. */
 struct stc_param_count stc_low_chunk_params(const struct stc_low *w, int32_t chunk);
-int stc_low_fsdp(const struct stc_low *w);    /* parameters are gathered unit by unit */
-void stc_low_reduce_grads(struct stc_low *w, const struct stc_param_count *p, uint32_t wait);
+int stc_low_fsdp(const struct stc_low *w); /* parameters are gathered unit by unit */
+void stc_low_reduce_grads(struct stc_low *w, const struct stc_param_count *p,
+                          uint32_t wait);
 
 #endif

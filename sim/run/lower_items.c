@@ -23,13 +23,17 @@ int stc_low_fsdp(const struct stc_low *w)
     return s == STC_SHARD_ZERO3 || s == STC_SHARD_HSDP;
 }
 
-static int axis_n(const struct stc_low *w, enum stc_axis a) { return w->shape[a].n_ranks; }
+static int axis_n(const struct stc_low *w, enum stc_axis a)
+{
+    return w->shape[a].n_ranks;
+}
 
 /* ---- data-parallel traffic ---- */
 
 /* One all-gather, or (older ZeRO-1) a broadcast from every rank of what it
  * updated, one after the other: the latency of n broadcasts grows with n. */
-static void gather_one(struct stc_low *w, enum stc_slot slot, double bytes, uint32_t wait)
+static void gather_one(struct stc_low *w, enum stc_slot slot, double bytes,
+                       uint32_t wait)
 {
     int n = axis_n(w, stc_slot_axis(slot));
     if (bytes <= 0 || n < 2) return;
@@ -40,7 +44,8 @@ static void gather_one(struct stc_low *w, enum stc_slot slot, double bytes, uint
     if (wait) stc_low_wait(t, wait);
 }
 
-static void gather_params(struct stc_low *w, const struct stc_param_count *p, uint32_t wait)
+static void gather_params(struct stc_low *w, const struct stc_param_count *p,
+                          uint32_t wait)
 {
     double width = w->b.stack->param_gather_bytes;
     gather_one(w, STC_SLOT_SHARD, p->dense * width, wait);
@@ -53,7 +58,8 @@ static enum stc_stream reduce_stream(const struct stc_low *w)
     return stc_low_fsdp(w) ? STC_STREAM_GATHER : STC_STREAM_REDUCE;
 }
 
-static void reduce_one(struct stc_low *w, enum stc_slot slot, enum stc_coll coll, double bytes, uint32_t wait)
+static void reduce_one(struct stc_low *w, enum stc_slot slot, enum stc_coll coll,
+                       double bytes, uint32_t wait)
 {
     if (bytes <= 0 || axis_n(w, stc_slot_axis(slot)) < 2) return;
     struct stc_task *t = stc_low_join(w, reduce_stream(w), slot, coll, bytes);
@@ -61,12 +67,14 @@ static void reduce_one(struct stc_low *w, enum stc_slot slot, enum stc_coll coll
 }
 
 /* Gradients of p parameters leave: who gets what depends on the sharding. */
-void stc_low_reduce_grads(struct stc_low *w, const struct stc_param_count *p, uint32_t wait)
+void stc_low_reduce_grads(struct stc_low *w, const struct stc_param_count *p,
+                          uint32_t wait)
 {
     const struct stc_layout *l = w->b.layout;
     double width = w->b.stack->grad_reduce_bytes * stc_build_trained_share(&w->b);
     uint32_t n = w->n[reduce_stream(w)];
-    int scatter = l->shard != STC_SHARD_NONE && !(l->shard == STC_SHARD_ZERO1 && w->b.stack->reduce_whole_grads);
+    int scatter = l->shard != STC_SHARD_NONE &&
+                  !(l->shard == STC_SHARD_ZERO1 && w->b.stack->reduce_whole_grads);
     if (scatter) {
         reduce_one(w, STC_SLOT_SHARD, STC_COLL_REDUCE_SCATTER, p->dense * width, wait);
         double mine = p->dense * width / (double)axis_n(w, STC_AXIS_SHARD);
@@ -74,8 +82,10 @@ void stc_low_reduce_grads(struct stc_low *w, const struct stc_param_count *p, ui
     } else {
         reduce_one(w, STC_SLOT_DPCP, STC_COLL_ALL_REDUCE, p->dense * width, wait);
     }
-    reduce_one(w, STC_SLOT_EDP, scatter ? STC_COLL_REDUCE_SCATTER : STC_COLL_ALL_REDUCE, p->expert * width, wait);
-    stc_low_grads_out(w, p, w->n[reduce_stream(w)] > n ? stc_low_mark(w, reduce_stream(w)) : wait);
+    reduce_one(w, STC_SLOT_EDP, scatter ? STC_COLL_REDUCE_SCATTER : STC_COLL_ALL_REDUCE,
+               p->expert * width, wait);
+    stc_low_grads_out(
+        w, p, w->n[reduce_stream(w)] > n ? stc_low_mark(w, reduce_stream(w)) : wait);
 }
 
 /* ---- pipeline traffic ---- */
@@ -91,12 +101,14 @@ static struct stc_task *p2p(struct stc_low *w, enum stc_stream s, enum stc_slot 
  * schedule posts those of the next forward and backward together, before either
  * runs (Megatron-LM, send_forward_backward_recv_forward_backward), so there a
  * receive never comes late. */
-static void receive(struct stc_low *w, int needed, enum stc_stream s, enum stc_slot slot)
+static void receive(struct stc_low *w, int needed, enum stc_stream s,
+                    enum stc_slot slot)
 {
     int overlap = w->b.stack->overlap_p2p;
     if (needed) {
         struct stc_task *t = p2p(w, s, slot);
-        if (!overlap && w->b.layout->vp == 1) stc_low_wait(t, stc_rel(STC_STREAM_COMPUTE, 0));
+        if (!overlap && w->b.layout->vp == 1)
+            stc_low_wait(t, stc_rel(STC_STREAM_COMPUTE, 0));
         stc_low_need(w, stc_low_mark(w, s));
     }
     if (!overlap && w->b.layout->pp > 1) {
@@ -106,14 +118,16 @@ static void receive(struct stc_low *w, int needed, enum stc_stream s, enum stc_s
     /* what came in shares is put together again */
     if (needed && stc_build_hop_bytes(&w->b) < stc_build_boundary_bytes(&w->b)) {
         struct stc_coll_est e;
-        stc_optime_coll(&w->time, STC_AXIS_TP, STC_COLL_ALL_GATHER, stc_build_boundary_bytes(&w->b), &e);
+        stc_optime_coll(&w->time, STC_AXIS_TP, STC_COLL_ALL_GATHER,
+                        stc_build_boundary_bytes(&w->b), &e);
         stc_low_add(w, STC_PART_TP_COMM, stc_s_to_tick(e.seconds));
     }
 }
 
 static void send(struct stc_low *w, int needed, enum stc_stream s, enum stc_slot slot)
 {
-    if (w->n_need) stc_low_add(w, STC_PART_OTHER, 0); /* a chunk without layers only hands on */
+    if (w->n_need)
+        stc_low_add(w, STC_PART_OTHER, 0); /* a chunk without layers only hands on */
     stc_low_cut(w);
     if (!needed) return;
     stc_low_wait(p2p(w, s, slot), stc_low_mark(w, STC_STREAM_COMPUTE));
@@ -127,13 +141,15 @@ struct ahead {
     int on;
     int32_t next;      /* first unit not asked for yet */
     uint32_t *compute; /* [units]: compute after a unit */
-    uint32_t *gather;  /* [units]: gather stream after its parameters; 0: nothing to wait for */
-    uint32_t *out;     /* [units]: copies to the host after its activations; 0: they stay */
+    uint32_t *
+        gather; /* [units]: gather stream after its parameters; 0: nothing to wait for */
+    uint32_t *out; /* [units]: copies to the host after its activations; 0: they stay */
 };
 
 /* Asks for what may be asked for before unit k computes, then makes compute
  * wait for unit k. `backward`: units come last first. */
-static void gather_ahead(struct stc_low *w, const struct stc_chunk *c, struct ahead *g, int32_t k, int backward)
+static void gather_ahead(struct stc_low *w, const struct stc_chunk *c, struct ahead *g,
+                         int32_t k, int backward)
 {
     if (!g->on) return;
     int32_t ahead = w->b.stack->prefetch_layers;
@@ -143,7 +159,9 @@ static void gather_ahead(struct stc_low *w, const struct stc_chunk *c, struct ah
         uint32_t before = w->n[STC_STREAM_GATHER];
         uint32_t there = stc_low_params_in(w, &u->params, wait);
         gather_params(w, &u->params, there ? there : wait);
-        g->gather[g->next] = w->n[STC_STREAM_GATHER] > before ? stc_low_mark(w, STC_STREAM_GATHER) : there;
+        g->gather[g->next] = w->n[STC_STREAM_GATHER] > before
+                                 ? stc_low_mark(w, STC_STREAM_GATHER)
+                                 : there;
     }
     if (g->gather[k]) stc_low_need(w, g->gather[k]);
 }
@@ -151,7 +169,8 @@ static void gather_ahead(struct stc_low *w, const struct stc_chunk *c, struct ah
 static void unit_host(struct stc_low *w, int32_t n_launches)
 {
     if (w->b.stack->launch_blocking) {
-        stc_low_add(w, STC_PART_HOST, stc_s_to_tick(w->host_s_per_launch * (double)n_launches));
+        stc_low_add(w, STC_PART_HOST,
+                    stc_s_to_tick(w->host_s_per_launch * (double)n_launches));
         return;
     }
     if (!w->host_bound) return;
@@ -162,14 +181,18 @@ static void unit_host(struct stc_low *w, int32_t n_launches)
 static int gathers_now(const struct stc_low *w, const struct stc_item_variant *v)
 {
     const struct stc_layout *l = w->b.layout;
-    if (stc_low_fsdp(w) && l->pp > 1 && w->b.stack->pp_keeps_unsharded) return v->kind == STC_ITEM_F && v->first_micro;
+    if (stc_low_fsdp(w) && l->pp > 1 && w->b.stack->pp_keeps_unsharded)
+        return v->kind == STC_ITEM_F && v->first_micro;
     if (stc_low_fsdp(w))
-        return v->kind == STC_ITEM_F ? v->first_micro || l->reshard_after_forward : l->reshard_after_forward;
+        return v->kind == STC_ITEM_F ? v->first_micro || l->reshard_after_forward
+                                     : l->reshard_after_forward;
     int zero12 = l->shard == STC_SHARD_ZERO1 || l->shard == STC_SHARD_ZERO2;
-    return zero12 && w->b.stack->overlap_param_gather && v->kind == STC_ITEM_F && v->first_micro;
+    return zero12 && w->b.stack->overlap_param_gather && v->kind == STC_ITEM_F &&
+           v->first_micro;
 }
 
-static void forward(struct stc_low *w, const struct stc_item_variant *v, struct ahead *g)
+static void forward(struct stc_low *w, const struct stc_item_variant *v,
+                    struct ahead *g)
 {
     const struct stc_chunk *c = &w->chunks[v->chunk];
     receive(w, !c->first, STC_STREAM_FRECV, STC_SLOT_FRECV);
@@ -196,10 +219,12 @@ static int reduces_now(const struct stc_low *w, const struct stc_item_variant *v
     return v->last_micro && w->b.stack->overlap_grad_reduce;
 }
 
-static void backward(struct stc_low *w, const struct stc_item_variant *v, struct ahead *g)
+static void backward(struct stc_low *w, const struct stc_item_variant *v,
+                     struct ahead *g)
 {
     const struct stc_chunk *c = &w->chunks[v->chunk];
-    int split = w->b.layout->schedule == STC_SCHED_ZB_H1 || w->b.layout->schedule == STC_SCHED_ZB_H2;
+    int split = w->b.layout->schedule == STC_SCHED_ZB_H1 ||
+                w->b.layout->schedule == STC_SCHED_ZB_H2;
     receive(w, !c->last, STC_STREAM_BRECV, STC_SLOT_BRECV);
     int reduce = reduces_now(w, v), per_unit = stc_low_fsdp(w);
     struct stc_param_count bucket = {0, 0};
@@ -213,7 +238,8 @@ static void backward(struct stc_low *w, const struct stc_item_variant *v, struct
         bucket.dense += u->params.dense;
         bucket.expert += u->params.expert;
         double bytes = (bucket.dense + bucket.expert) * w->b.stack->grad_reduce_bytes;
-        if (reduce && (per_unit || bytes >= w->b.stack->bucket_bytes || k == c->n - 1)) {
+        if (reduce &&
+            (per_unit || bytes >= w->b.stack->bucket_bytes || k == c->n - 1)) {
             stc_low_cut(w);
             stc_low_reduce_grads(w, &bucket, stc_low_mark(w, STC_STREAM_COMPUTE));
             bucket = (struct stc_param_count){0, 0};
@@ -226,7 +252,8 @@ static void backward(struct stc_low *w, const struct stc_item_variant *v, struct
 static void weight_grad(struct stc_low *w, const struct stc_item_variant *v)
 {
     const struct stc_chunk *c = &w->chunks[v->chunk];
-    for (int32_t k = 0; k < c->n; k++) stc_low_pieces(w, &c->units[c->n - 1 - k].bwd, STC_WHICH_WGRAD);
+    for (int32_t k = 0; k < c->n; k++)
+        stc_low_pieces(w, &c->units[c->n - 1 - k].bwd, STC_WHICH_WGRAD);
     stc_low_cut(w);
 }
 
@@ -235,8 +262,8 @@ static const char *const item_names[] = {"F", "B", "W"};
 void stc_low_item(struct stc_low *w, const struct stc_item_variant *v)
 {
     size_t n = (size_t)w->chunks[v->chunk].n + 1;
-    struct ahead g = {gathers_now(w, v), 0, STC_NEW_N(w->o->a, uint32_t, n), STC_NEW_N(w->o->a, uint32_t, n),
-                      STC_NEW_N(w->o->a, uint32_t, n)};
+    struct ahead g = {gathers_now(w, v), 0, STC_NEW_N(w->o->a, uint32_t, n),
+                      STC_NEW_N(w->o->a, uint32_t, n), STC_NEW_N(w->o->a, uint32_t, n)};
     if (!g.compute || !g.gather || !g.out) {
         w->err = STC_ERR_NOMEM;
         return;
@@ -277,24 +304,32 @@ void stc_low_end_step(struct stc_low *w)
     }
     w->item = 3;
     w->name = "optimizer";
-    int already = l->shard == STC_SHARD_ZERO2 || stc_low_fsdp(w) || w->b.stack->overlap_grad_reduce;
+    int already = l->shard == STC_SHARD_ZERO2 || stc_low_fsdp(w) ||
+                  w->b.stack->overlap_grad_reduce;
     if (!already) stc_low_reduce_grads(w, &all, stc_rel(STC_STREAM_COMPUTE, 0));
     if (w->b.model->tied_embeddings && l->pp > 1 && embed > 0)
-        reduce_one(w, STC_SLOT_EMBED, STC_COLL_ALL_REDUCE, embed * w->b.stack->grad_reduce_bytes, stc_rel(STC_STREAM_COMPUTE, 0));
+        reduce_one(w, STC_SLOT_EMBED, STC_COLL_ALL_REDUCE,
+                   embed * w->b.stack->grad_reduce_bytes,
+                   stc_rel(STC_STREAM_COMPUTE, 0));
     stc_low_need(w, stc_low_mark(w, STC_STREAM_REDUCE));
     stc_low_need(w, stc_low_mark(w, STC_STREAM_GATHER));
     stc_low_need(w, stc_rel(STC_STREAM_BSEND, 0));
     if (axis_n(w, STC_AXIS_WORLD) > 1) {
         stc_low_add(w, STC_PART_OPTIMIZER, 0);
         stc_low_cut(w);
-        (void)stc_low_join(w, STC_STREAM_COMPUTE, STC_SLOT_WORLD, STC_COLL_ALL_REDUCE, 8);
+        (void)stc_low_join(w, STC_STREAM_COMPUTE, STC_SLOT_WORLD, STC_COLL_ALL_REDUCE,
+                           8);
     }
-    w->norm_mark = w->n[STC_STREAM_COMPUTE] ? stc_low_mark(w, STC_STREAM_COMPUTE) : stc_rel(STC_STREAM_COMPUTE, 0);
+    w->norm_mark = w->n[STC_STREAM_COMPUTE] ? stc_low_mark(w, STC_STREAM_COMPUTE)
+                                            : stc_rel(STC_STREAM_COMPUTE, 0);
     double owners = l->shard == STC_SHARD_NONE ? 1 : (double)axis_n(w, STC_AXIS_SHARD);
-    double expert_owners = l->shard == STC_SHARD_NONE ? 1 : (double)axis_n(w, STC_AXIS_EDP);
+    double expert_owners =
+        l->shard == STC_SHARD_NONE ? 1 : (double)axis_n(w, STC_AXIS_EDP);
     struct stc_ops ops;
     struct stc_pieces pieces;
-    w->err = stc_build_optimizer(w->o->a, &w->b, all.dense + all.expert, all.dense / owners + all.expert / expert_owners, &ops, w->diag);
+    w->err = stc_build_optimizer(w->o->a, &w->b, all.dense + all.expert,
+                                 all.dense / owners + all.expert / expert_owners, &ops,
+                                 w->diag);
     if (w->err == STC_OK) w->err = stc_optime(w->o->a, &w->time, &ops, &pieces);
     if (w->err != STC_OK) return;
     stc_ledger_add(&w->t->ledger, &pieces.ledger, 1);

@@ -2,21 +2,27 @@
 #include "sim/run/memory.h"
 
 /* What one item adds before it runs, needs while it runs, and frees after. */
-struct delta { double before, during, after; };
+struct delta {
+    double before, during, after;
+};
 
 /* Where the backward is split the weight gradient frees, else the backward. The
  * loss's temporaries (copies of the logits, models/memory.h) stand while the
  * head's backward runs, recompute's while a layer's does. */
-static struct delta item_delta(const struct stc_lowered *low, const struct stc_stage_tmpl *t, const struct stc_mem_est *closed,
-                               int32_t item)
+static struct delta item_delta(const struct stc_lowered *low,
+                               const struct stc_stage_tmpl *t,
+                               const struct stc_mem_est *closed, int32_t item)
 {
     int32_t c = t->item_chunk[item];
-    int split = low->s->layout.schedule == STC_SCHED_ZB_H1 || low->s->layout.schedule == STC_SCHED_ZB_H2;
+    int split = low->s->layout.schedule == STC_SCHED_ZB_H1 ||
+                low->s->layout.schedule == STC_SCHED_ZB_H2;
     double keep = t->chunk_keep_bytes[c], work = t->chunk_work_bytes[c];
-    double loss = c == t->head_chunk ? closed->bytes[STC_MEM_LOGITS] - t->head_keep_bytes : 0;
+    double loss =
+        c == t->head_chunk ? closed->bytes[STC_MEM_LOGITS] - t->head_keep_bytes : 0;
     switch (t->item_kind[item]) {
     case STC_ITEM_F: return (struct delta){keep, 0, 0};
-    case STC_ITEM_B: return (struct delta){0, loss > work ? loss : work, split ? 0 : -keep};
+    case STC_ITEM_B:
+        return (struct delta){0, loss > work ? loss : work, split ? 0 : -keep};
     case STC_ITEM_W: return (struct delta){0, 0, -keep};
     default: return (struct delta){0, 0, 0};
     }
@@ -27,8 +33,9 @@ static void point(struct stc_track *out, stc_tick t, double bytes)
     out->points[out->n_points++] = (struct stc_mem_point){t, bytes};
 }
 
-enum stc_err stc_track_stage(struct stc_arena *a, const struct stc_lowered *low, int32_t stage,
-                             const struct stc_mem_est *closed, const struct stc_watch *w, struct stc_track *out)
+enum stc_err stc_track_stage(struct stc_arena *a, const struct stc_lowered *low,
+                             int32_t stage, const struct stc_mem_est *closed,
+                             const struct stc_watch *w, struct stc_track *out)
 {
     const struct stc_stage_tmpl *t = &low->stages[stage];
     *out = (struct stc_track){0};
@@ -38,8 +45,9 @@ enum stc_err stc_track_stage(struct stc_arena *a, const struct stc_lowered *low,
         if (!out->points) return STC_ERR_NOMEM;
     }
     /* States do not move during a step: they are the closed form's by kind. */
-    out->static_bytes = closed->bytes[STC_MEM_PARAM] + closed->bytes[STC_MEM_GRAD] + closed->bytes[STC_MEM_OPTIM] +
-                        closed->bytes[STC_MEM_BUFFER] + closed->bytes[STC_MEM_FRAMEWORK] + t->away_bytes;
+    out->static_bytes = closed->bytes[STC_MEM_PARAM] + closed->bytes[STC_MEM_GRAD] +
+                        closed->bytes[STC_MEM_OPTIM] + closed->bytes[STC_MEM_BUFFER] +
+                        closed->bytes[STC_MEM_FRAMEWORK] + t->away_bytes;
     double now = out->static_bytes;
     out->peak_bytes = now;
     if (timed) point(out, 0, now);

@@ -21,8 +21,10 @@ struct stc_track {
     struct stc_mem_point *points; /* only when the watch has item times */
 };
 
-STC_MUST_USE enum stc_err stc_track_stage(struct stc_arena *a, const struct stc_lowered *low, int32_t stage,
-                                          const struct stc_mem_est *closed, const struct stc_watch *w,
+STC_MUST_USE enum stc_err stc_track_stage(struct stc_arena *a,
+                                          const struct stc_lowered *low, int32_t stage,
+                                          const struct stc_mem_est *closed,
+                                          const struct stc_watch *w,
                                           struct stc_track *out);
 
 #endif

@@ -11,10 +11,12 @@ static double nic_Bps(const struct stc_cluster *c)
     const struct stc_hw_node *n = &c->node;
     double rate = n->nic_Bps, slot = stc_hw_node_pcie_Bps(n);
     if (c->fabric.gpudirect) return rate;
-    if (n->nic_on_switch && n->switch_up_Bps * n->pcie_eff / 2 < slot) slot = n->switch_up_Bps * n->pcie_eff / 2;
+    if (n->nic_on_switch && n->switch_up_Bps * n->pcie_eff / 2 < slot)
+        slot = n->switch_up_Bps * n->pcie_eff / 2;
     if (slot > 0 && slot < rate) rate = slot;
     int ports = stc_hw_node_n_ports(n);
-    if (n->ram_Bps > 0 && ports > 0 && n->ram_Bps / 4 / ports < rate) rate = n->ram_Bps / 4 / ports;
+    if (n->ram_Bps > 0 && ports > 0 && n->ram_Bps / 4 / ports < rate)
+        rate = n->ram_Bps / 4 / ports;
     return rate;
 }
 
@@ -40,10 +42,12 @@ static void base_shape(const struct stc_place *p, struct stc_group_shape *o)
 }
 
 /* Bandwidth of rings over the members inside the first member's node. */
-static double intra_Bps(const struct stc_place *p, const struct stc_group *g, int32_t per_node)
+static double intra_Bps(const struct stc_place *p, const struct stc_group *g,
+                        int32_t per_node)
 {
     const struct stc_hw_node *n = &p->cluster->node;
-    if (n->nvlink_domain_nodes > 1) return stc_cluster_nvlink_Bps(p->cluster) / n->nvlink_eff;
+    if (n->nvlink_domain_nodes > 1)
+        return stc_cluster_nvlink_Bps(p->cluster) / n->nvlink_eff;
     int set[STC_NODE_MAX_GPUS], k = 0;
     int node = stc_group_member(g, 0) / n->n_gpus;
     for (int32_t i = 0; i < g->n && k < STC_NODE_MAX_GPUS && k < per_node; i++) {
@@ -82,15 +86,18 @@ static int group_ports(const struct stc_place *p, const struct stc_group *g)
 
 /* An NVLink domain of many nodes (NVL72): each of its nodes has NICs of its own.
  * How many nodes the group's ranks of one domain spread over. */
-static int nodes_of_domain(const struct stc_place *p, const struct stc_group *g, int per_domain)
+static int nodes_of_domain(const struct stc_place *p, const struct stc_group *g,
+                           int per_domain)
 {
     int n = p->cluster->node.n_gpus, node = stc_group_member(g, 0) / n, here = 0;
     if (p->cluster->node.nvlink_domain_nodes <= 1) return 1;
-    for (int32_t i = 0; i < g->n && stc_group_member(g, i) / n == node; i++) here++;
+    for (int32_t i = 0; i < g->n && stc_group_member(g, i) / n == node; i++)
+        here++;
     return here > 0 ? (per_domain + here - 1) / here : 1;
 }
 
-void stc_place_shape(const struct stc_place *p, const struct stc_group *g, struct stc_group_shape *o)
+void stc_place_shape(const struct stc_place *p, const struct stc_group *g,
+                     struct stc_group_shape *o)
 {
     base_shape(p, o);
     o->n_ranks = g->n;
@@ -106,7 +113,9 @@ void stc_place_shape(const struct stc_place *p, const struct stc_group *g, struc
         if (run > o->ranks_per_node) o->ranks_per_node = run;
     }
     if (o->ranks_per_node > 1) o->intra_Bps = intra_Bps(p, g, o->ranks_per_node);
-    if (o->intra_Bps <= 0) o->intra_Bps = p->cluster->gpu.nvlink_Bps > 0 ? p->cluster->gpu.nvlink_Bps : p->cluster->gpu.pcie_Bps;
+    if (o->intra_Bps <= 0)
+        o->intra_Bps = p->cluster->gpu.nvlink_Bps > 0 ? p->cluster->gpu.nvlink_Bps
+                                                      : p->cluster->gpu.pcie_Bps;
     o->n_nics = group_ports(p, g);
     /* several NICs may stand behind one port (hw/node.h): the group has them all */
     int ports = stc_hw_node_n_ports(&p->cluster->node);
@@ -115,15 +124,19 @@ void stc_place_shape(const struct stc_place *p, const struct stc_group *g, struc
     if (o->n_nics == 0) o->n_nics = 1;
 }
 
-void stc_place_pair_shape(const struct stc_place *p, int32_t src, int32_t dst, struct stc_group_shape *o)
+void stc_place_pair_shape(const struct stc_place *p, int32_t src, int32_t dst,
+                          struct stc_group_shape *o)
 {
-    struct stc_group g = {.first = src < dst ? src : dst, .stride = src < dst ? dst - src : src - dst, .n = 2, .block = 2};
+    struct stc_group g = {.first = src < dst ? src : dst,
+                          .stride = src < dst ? dst - src : src - dst,
+                          .n = 2,
+                          .block = 2};
     stc_place_shape(p, &g, o);
 }
 
 /* Appends the route from a to b, all coefficients times k. */
-static int32_t add_route(const struct stc_place *p, int32_t a, int32_t b, double k, struct stc_link_use *out, int32_t n,
-                         int32_t cap)
+static int32_t add_route(const struct stc_place *p, int32_t a, int32_t b, double k,
+                         struct stc_link_use *out, int32_t n, int32_t cap)
 {
     struct stc_route r;
     stc_topo_route(p->topo, a, b, &r);
@@ -132,7 +145,8 @@ static int32_t add_route(const struct stc_place *p, int32_t a, int32_t b, double
     return n;
 }
 
-int32_t stc_place_ring_uses(const struct stc_place *p, const struct stc_group *g, struct stc_link_use *out, int32_t cap)
+int32_t stc_place_ring_uses(const struct stc_place *p, const struct stc_group *g,
+                            struct stc_link_use *out, int32_t cap)
 {
     struct stc_group_shape s;
     stc_place_shape(p, g, &s);
@@ -143,7 +157,8 @@ int32_t stc_place_ring_uses(const struct stc_place *p, const struct stc_group *g
     /* Members come node by node; the i-th of one node sends to the i-th of the next. */
     for (int32_t i = 0; i < g->n; i++) {
         int32_t to = (i + per) % g->n;
-        n = add_route(p, stc_group_member(g, i), stc_group_member(g, to), k, out, n, cap);
+        n = add_route(p, stc_group_member(g, i), stc_group_member(g, to), k, out, n,
+                      cap);
     }
     return n;
 }

@@ -21,15 +21,20 @@ struct stc_place {
 };
 
 /* The shape of a group, as the collective model wants it; nic_share is 1. */
-void stc_place_shape(const struct stc_place *p, const struct stc_group *g, struct stc_group_shape *out);
+void stc_place_shape(const struct stc_place *p, const struct stc_group *g,
+                     struct stc_group_shape *out);
 /* The same for the two ends of a pipeline hop. */
-void stc_place_pair_shape(const struct stc_place *p, int32_t src, int32_t dst, struct stc_group_shape *out);
+void stc_place_pair_shape(const struct stc_place *p, int32_t src, int32_t dst,
+                          struct stc_group_shape *out);
 
 /* Links that one ring over the group's nodes loads, per unit of "bytes through
  * the busiest NIC": fills up to cap (link, coefficient) pairs, returns how many
  * there are (a link may come twice). 0 for a group inside one NVLink domain. */
-struct stc_link_use { uint32_t link; double coef; };
-int32_t stc_place_ring_uses(const struct stc_place *p, const struct stc_group *g, struct stc_link_use *out,
-                            int32_t cap);
+struct stc_link_use {
+    uint32_t link;
+    double coef;
+};
+int32_t stc_place_ring_uses(const struct stc_place *p, const struct stc_group *g,
+                            struct stc_link_use *out, int32_t cap);
 
 #endif

@@ -1,7 +1,8 @@
 /* prog.c - see prog.h. */
 #include "sim/run/prog.h"
 
-static void translate_waits(const struct stc_stage_tmpl *t, int32_t item, struct stc_task *out)
+static void translate_waits(const struct stc_stage_tmpl *t, int32_t item,
+                            struct stc_task *out)
 {
     const uint32_t *base = &t->base[(size_t)item * STC_STREAM_COUNT];
     for (int i = 0; i < STC_MAX_WAITS; i++) {
@@ -12,7 +13,8 @@ static void translate_waits(const struct stc_stage_tmpl *t, int32_t item, struct
     }
 }
 
-static enum stc_next next(void *self, uint32_t cls, uint32_t stream, int64_t now, struct stc_task *out)
+static enum stc_next next(void *self, uint32_t cls, uint32_t stream, int64_t now,
+                          struct stc_task *out)
 {
     (void)now;
     struct stc_step_prog *p = self;
@@ -38,10 +40,12 @@ static enum stc_next next(void *self, uint32_t cls, uint32_t stream, int64_t now
     return STC_NEXT_TASK;
 }
 
-static void look(const struct stc_lowered *low, const struct stc_comms *c, int32_t rank, struct stc_rank_view *v)
+static void look(const struct stc_lowered *low, const struct stc_comms *c, int32_t rank,
+                 struct stc_rank_view *v)
 {
-    *v = (struct stc_rank_view){.tmpl = &low->stages[rank / (low->place->n_ranks / low->n_stages)],
-                                .factor = stc_rank_factor(low, rank)};
+    *v = (struct stc_rank_view){
+        .tmpl = &low->stages[rank / (low->place->n_ranks / low->n_stages)],
+        .factor = stc_rank_factor(low, rank)};
     for (int s = 0; s < STC_SLOT_COUNT; s++) {
         int32_t comm = c->rank_comm[s] ? c->rank_comm[s][rank] : -1;
         v->comm[s] = comm < 0 ? -1 : c->part.comm_class[comm];
@@ -49,16 +53,21 @@ static void look(const struct stc_lowered *low, const struct stc_comms *c, int32
     }
 }
 
-enum stc_err stc_step_prog_init(struct stc_arena *a, const struct stc_lowered *low, const struct stc_comms *comms,
+enum stc_err stc_step_prog_init(struct stc_arena *a, const struct stc_lowered *low,
+                                const struct stc_comms *comms,
                                 struct stc_step_prog *out)
 {
     size_t n = (size_t)comms->part.n_ranks;
     *out = (struct stc_step_prog){.low = low, .comms = comms};
     out->view = STC_NEW_N(a, struct stc_rank_view, n);
-    out->at = STC_NEW_N(a, struct stc_cursor, n *STC_STREAM_COUNT);
+    out->at = STC_NEW_N(a, struct stc_cursor, n * STC_STREAM_COUNT);
     if (!out->view || !out->at) return STC_ERR_NOMEM;
-    for (size_t i = 0; i < n; i++) look(low, comms, comms->part.rank_rep[i], &out->view[i]);
+    for (size_t i = 0; i < n; i++)
+        look(low, comms, comms->part.rank_rep[i], &out->view[i]);
     return STC_OK;
 }
 
-struct stc_prog stc_step_prog(struct stc_step_prog *p) { return (struct stc_prog){.self = p, .next = next}; }
+struct stc_prog stc_step_prog(struct stc_step_prog *p)
+{
+    return (struct stc_prog){.self = p, .next = next};
+}

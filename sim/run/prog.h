@@ -7,14 +7,17 @@
 
 #include "sim/run/comms.h"
 
-struct stc_cursor { int32_t busy; uint32_t task; };
+struct stc_cursor {
+    int32_t busy;
+    uint32_t task;
+};
 
 /* What a rank's cursors read: its stage's template, its communicators. */
 struct stc_rank_view {
     const struct stc_stage_tmpl *tmpl;
-    double factor;                      /* on work */
-    int32_t comm[STC_SLOT_COUNT];       /* class of its communicator, -1 */
-    int32_t op_first[STC_SLOT_COUNT];   /* that class's first operation */
+    double factor;                    /* on work */
+    int32_t comm[STC_SLOT_COUNT];     /* class of its communicator, -1 */
+    int32_t op_first[STC_SLOT_COUNT]; /* that class's first operation */
 };
 
 struct stc_step_prog {
@@ -24,8 +27,10 @@ struct stc_step_prog {
     struct stc_cursor *at;      /* [rank classes][STREAM_COUNT] */
 };
 
-STC_MUST_USE enum stc_err stc_step_prog_init(struct stc_arena *a, const struct stc_lowered *low,
-                                             const struct stc_comms *comms, struct stc_step_prog *out);
+STC_MUST_USE enum stc_err stc_step_prog_init(struct stc_arena *a,
+                                             const struct stc_lowered *low,
+                                             const struct stc_comms *comms,
+                                             struct stc_step_prog *out);
 struct stc_prog stc_step_prog(struct stc_step_prog *p);
 
 #endif

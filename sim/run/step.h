@@ -24,7 +24,9 @@ struct stc_run_params { /* borrowed, immutable, shared by threads */
     uint64_t hash; /* of the above, as results and journals show it; 0: not made */
 };
 
-STC_MUST_USE enum stc_err stc_step_run(const struct stc_scenario *s, const struct stc_run_params *p,
-                                       struct stc_arena *a, struct stc_result *out, struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_step_run(const struct stc_scenario *s,
+                                       const struct stc_run_params *p,
+                                       struct stc_arena *a, struct stc_result *out,
+                                       struct stc_diag *diag);
 
 #endif
