@@ -2,6 +2,7 @@
 
 #include "reports/fmt.h"
 #include "reports/json_util.h"
+#include "reports/notes.h"
 #include "reports/step_text.h"
 
 #include <math.h>
@@ -38,6 +39,12 @@ static void side(const char *letter, const char *name, const struct stc_scenario
     stc_text_clear(&t);
     stc_report_verdict(s, r, &t);
     stc_fmt_wrap(out, "", LABEL, stc_text_str(&t));
+    stc_text_clear(&t);
+    stc_report_notes(s, &t);
+    if (*stc_text_str(&t)) {
+        stc_text_printf(out, "%*sWARNING\n", LABEL, "");
+        stc_fmt_wrap(out, "", LABEL, stc_text_str(&t));
+    }
     stc_text_free(&t);
 }
 

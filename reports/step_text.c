@@ -2,6 +2,7 @@
 #include "reports/step_text.h"
 
 #include "reports/fmt.h"
+#include "reports/notes.h"
 #include "sim/base/bind.h"
 
 /* The word of a resolved choice, from the key table (names[0] is "auto"). */
@@ -65,6 +66,7 @@ static void question(const struct stc_scenario *s, struct stc_text *out)
     stc_text_printf(&t, "%d x %s (%s, %s)", (int)s->n_gpus, s->gpu_name, s->node_name,
                     s->fabric_name);
     put_line(out, "cluster", QUESTION, &t);
+    stc_report_warning(s, out);
     stc_report_layout(s, &t);
     put_line(out, "layout", QUESTION, &t);
     stc_text_printf(&t,

@@ -2,6 +2,7 @@
 #include "sim/api.h"
 
 #include "reports/headroom_text.h"
+#include "reports/notes.h"
 
 #include <stdlib.h>
 
@@ -20,10 +21,12 @@ enum stc_err stc_headroom_report(struct stc *sim, const char *axis,
     enum stc_err err = stc_headroom_run(&sim->scenario, a, r, diag);
     if (err == STC_OK) {
         stc_text_init(&t, 0);
-        if (format == STC_JSON)
+        if (format == STC_JSON) {
             err = stc_report_headroom_json(r, &t, diag);
-        else
+        } else {
+            stc_report_warning(&sim->scenario, &t);
             stc_report_headroom(r, &t);
+        }
         err = stc_api_out(&t, err, out, diag);
     }
     free(r);

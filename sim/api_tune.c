@@ -1,6 +1,7 @@
 /* api_tune.c - the best layout of a scenario. */
 #include "sim/api.h"
 
+#include "reports/notes.h"
 #include "reports/tune_text.h"
 #include "sim/study/tune.h"
 
@@ -51,6 +52,7 @@ static enum stc_err report(struct stc *sim, const struct stc_tune_options *o,
     if (format == STC_JSON) {
         err = stc_report_tune_json(&sim->scenario, r, &t, diag);
     } else {
+        stc_report_warning(&sim->scenario, &t);
         stc_report_tune(&sim->scenario, r, !o->no_times, &t);
         if (o->explain)
             err = stc_tune_explain(&sim->run, &sim->scenario, &sim->params, r,
