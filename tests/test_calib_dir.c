@@ -261,9 +261,13 @@ static void fit_forever(void)
 {
     struct stc_calibrate_opts o = STC_CALIBRATE_OPTS_INIT;
     struct stc_out out = {0};
+    const char *folder = path("fits"); /* names stay: path() has few of them */
     o.db = path("my.db");
     for (;;) {
-        if (stc_calibrate_fit(&o, path("fits"), &out, &diag) != STC_OK) _exit(3);
+        if (stc_calibrate_fit(&o, folder, &out, &diag) != STC_OK) {
+            fprintf(stderr, "fit: %s\n", diag.text);
+            _exit(3);
+        }
         stc_out_free(&out);
     }
 }
@@ -298,7 +302,7 @@ START_TEST(calib_fit_killed_at_any_moment_leaves_store_and_folder_whole)
         ck_assert_int_ge(pid, 0);
         if (pid == 0) fit_forever();
         x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-        const struct timespec wait = {.tv_nsec = (long)(x % 400000000u)};
+        const struct timespec wait = {.tv_nsec = (long)(x % 300000000u)};
         (void)nanosleep(&wait, NULL);
         (void)kill(pid, SIGKILL);
         ck_assert_int_eq(waitpid(pid, &status, 0), pid);

@@ -79,10 +79,13 @@ static int harden(struct stc_db *db)
         (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     }
     (void)sqlite3_busy_timeout(db->handle, BUSY_MS);
-    return sqlite3_exec(db->handle,
-                        "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
-                        "PRAGMA mmap_size=0; PRAGMA foreign_keys=ON;",
-                        NULL, NULL, NULL);
+    int rc = sqlite3_exec(db->handle,
+                          "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
+                          "PRAGMA mmap_size=0; PRAGMA foreign_keys=ON;",
+                          NULL, NULL, NULL);
+    if (rc == SQLITE_OK && db->mode == STC_DB_READ)
+        rc = sqlite3_exec(db->handle, "PRAGMA query_only=ON;", NULL, NULL, NULL);
+    return rc;
 }
 
 static enum stc_err one(struct stc_db *db, const char *sql, int64_t *out,
@@ -147,7 +150,9 @@ enum stc_err stc_db_open(struct stc_db **out, const char *path, enum stc_db_mode
                          const struct stc_db_kind *kind, struct stc_diag *diag)
 {
     static const int flags[] = {
-        [STC_DB_READ] = SQLITE_OPEN_READONLY,
+        /* Who was killed may have left a journal that only a writer may settle; of a
+         * file that is write-protected SQLite makes a reader by itself. */
+        [STC_DB_READ] = SQLITE_OPEN_READWRITE,
         [STC_DB_WRITE] = SQLITE_OPEN_READWRITE,
         [STC_DB_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
     };

@@ -26,7 +26,7 @@ struct stc_db;      /* opaque */
 struct stc_db_stmt; /* opaque */
 
 enum stc_db_mode {
-    STC_DB_READ,   /* must exist; nothing is written */
+    STC_DB_READ, /* must exist; nothing is written, but for what a killed writer left */
     STC_DB_WRITE,  /* must exist */
     STC_DB_CREATE, /* made with the schema when absent or empty */
 };
