@@ -32,7 +32,7 @@ static double needed(const struct stc_mem_est *m)
 void stc_report_verdict(const struct stc_scenario *s, const struct stc_result *r,
                         struct stc_text *out)
 {
-    struct stc_fmt f, g;
+    struct stc_fmt f, g, h;
     if (r->n_stages <= 0) return;
     const struct stc_mem_est *m = &r->stages[r->peak_stage].mem;
     int order[STC_MEM_COUNT];
@@ -43,6 +43,10 @@ void stc_report_verdict(const struct stc_scenario *s, const struct stc_result *r
                     stc_fmt_num(&g, r->mem_capacity_bytes / GIB));
     if (s->sim.mem_margin_bytes > 0)
         stc_text_printf(out, " less %s", stc_fmt_gib(&f, s->sim.mem_margin_bytes));
+    stc_text_printf(out, " (%s allocated + %s context; %s with allocator slack)",
+                    stc_fmt_num(&f, stc_mem_allocated(m) / GIB),
+                    stc_fmt_num(&g, m->bytes[STC_MEM_CONTEXT] / GIB),
+                    stc_fmt_num(&h, stc_mem_smi(m) / GIB));
     for (int i = 0, n = 0; i < STC_MEM_COUNT && n < 2; i++) {
         if (order[i] == STC_MEM_SLACK || m->bytes[order[i]] <= 0) continue;
         stc_text_printf(out, "%s %s %.1f", n ? "," : ":",
@@ -170,17 +174,32 @@ static void host(const struct stc_scenario *s, const struct stc_result *r,
     if (column) stc_text_put(out, "\n");
 }
 
+/* What each of the sums holds. The run lives while `needed` fits: slack gives way. */
+static void figures(const struct stc_result *r, struct stc_text *out)
+{
+    struct stc_fmt f, g;
+    const struct stc_stage_result *st = &r->stages[r->peak_stage];
+    stc_text_printf(out, "allocated  %10s  all but S and C; in the simulated run %s\n",
+                    stc_fmt_gib(&f, stc_mem_allocated(&st->mem)),
+                    stc_fmt_gib(&g, st->tracked_peak_bytes));
+    stc_text_printf(out,
+                    "needed     %10s  allocated and C: S is given back when memory "
+                    "runs short\n",
+                    stc_fmt_gib(&f, needed(&st->mem)));
+    stc_text_printf(out, "reserved   %10s  allocated and S\n",
+                    stc_fmt_gib(&f, stc_mem_reserved(&st->mem)));
+    stc_text_printf(out, "nvidia-smi %10s  reserved and C: the bars\n",
+                    stc_fmt_gib(&f, stc_mem_smi(&st->mem)));
+}
+
 void stc_report_memory(const struct stc_scenario *s, const struct stc_result *r,
                        struct stc_text *out)
 {
-    struct stc_fmt f, g;
     if (r->n_stages <= 0) return;
-    stc_fmt_section(out, "Memory of one GPU at its peak");
+    stc_fmt_section(out, "Memory of one GPU at its peak, as nvidia-smi shows it");
     stages(r, out);
     stc_text_printf(out, "of stage %d:\n", (int)r->peak_stage);
     kinds(r, out);
-    stc_text_printf(out, "allocated by the framework %s; in the simulated run %s\n",
-                    stc_fmt_gib(&f, r->peak_bytes[STC_MEMREP_ALLOCATED]),
-                    stc_fmt_gib(&g, r->stages[r->peak_stage].tracked_peak_bytes));
+    figures(r, out);
     host(s, r, out);
 }
