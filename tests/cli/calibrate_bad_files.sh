@@ -1,6 +1,6 @@
 # Files that hold nothing for a store: one line each, bounded memory.
 cd $T
-(ulimit -v 400000; $STEPCAST --version >/dev/null 2>&1) && ulimit -v 400000 # not under a sanitizer
+{ (ulimit -v 400000; $STEPCAST --version; exit $?); } >/dev/null 2>&1 && ulimit -v 400000 # not under a sanitizer
 : >empty.csv
 head -c 3000000 /dev/zero >zeros.csv
 head -c 3000000 /dev/zero | tr '\0' '[' >deep.json

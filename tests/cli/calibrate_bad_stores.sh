@@ -1,6 +1,6 @@
 # One line each, and no more memory than a store of a few rows needs.
 cd $T
-(ulimit -v 400000; $STEPCAST --version >/dev/null 2>&1) && ulimit -v 400000 # not under a sanitizer
+{ (ulimit -v 400000; $STEPCAST --version; exit $?); } >/dev/null 2>&1 && ulimit -v 400000 # not under a sanitizer
 echo "not a store" >text.db
 : >empty.db
 printf 'gpu,dtype,m,n,k,time_us\nA10,fp16,1,2,3,4\n' >gemm.csv

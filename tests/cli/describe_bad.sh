@@ -1,5 +1,5 @@
 cd $T
-(ulimit -v 400000; $STEPCAST --version >/dev/null 2>&1) && ulimit -v 400000 # not under a sanitizer
+{ (ulimit -v 400000; $STEPCAST --version; exit $?); } >/dev/null 2>&1 && ulimit -v 400000 # not under a sanitizer
 : >empty
 echo "hello" >words
 head -c 1000000 /dev/zero | tr '\0' '<' >deep.xml
