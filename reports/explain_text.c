@@ -159,12 +159,13 @@ static void collective(const struct stc_explain *e, struct stc_text *out)
     stc_fmt_section(out, "Formula x residual");
     stc_text_printf(out, "latency            %12s   launch, hops, fill\n",
                     stc_fmt_s(&f, x->latency_s));
-    stc_text_printf(out, "formula            %12s   %s through the busiest port",
-                    stc_fmt_s(&g, x->physics_s), stc_fmt_bytes(&h, x->bytes_per_rank));
+    stc_text_printf(out, "formula            %12s   %s through the busiest port%s\n",
+                    stc_fmt_s(&g, x->physics_s), stc_fmt_bytes(&h, x->bytes_per_rank),
+                    x->net_bytes > 0 ? "," : "");
     if (x->net_bytes > 0)
-        stc_text_printf(out, ", %s through the busiest NIC",
+        stc_text_printf(out, "%34s%s through the busiest NIC\n", "",
                         stc_fmt_bytes(&k, x->net_bytes));
-    stc_text_printf(out, "\nx residual         %12.4f", x->residual);
+    stc_text_printf(out, "x residual         %12.4f", x->residual);
     if (x->distance >= 0)
         stc_text_printf(out, "   %.1f octaves from the nearest measurement",
                         x->distance);

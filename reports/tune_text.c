@@ -273,12 +273,14 @@ void stc_report_why(const struct stc_tune_result *r, const struct stc_tune_why *
         if (w->need_bytes > w->room_bytes)
             stc_text_printf(out, ": %s too much",
                             stc_fmt_gib(&f, w->need_bytes - w->room_bytes));
-        stc_text_put(out, "\n        ");
+        stc_text_put(out, "\n");
+        stc_text_clear(&t);
         for (int k = 0; k < STC_MEM_COUNT; k++)
             if (w->memory.bytes[k] > 0.02 * w->need_bytes)
-                stc_text_printf(out, " %s %s;", stc_mem_name((enum stc_mem_kind)k),
+                stc_text_printf(&t, "%s%s %s", *stc_text_str(&t) ? "; " : "",
+                                stc_mem_name((enum stc_mem_kind)k),
                                 stc_fmt_gib(&f, w->memory.bytes[k]));
-        stc_text_put(out, "\n");
+        stc_fmt_wrap(out, "", 9, stc_text_str(&t));
     }
     if (w->simulated) {
         const struct stc_tune_pick *k = &w->pick;
@@ -311,17 +313,21 @@ void stc_report_judge(const struct stc_judge *j, struct stc_text *out)
     stc_text_printf(out, "%4s %6s %6s  %s\n", "runs", "loss", "tau",
                     "group: chosen by the forecast / best by the clock");
     const char *source = "";
+    struct stc_text t;
+    stc_text_init(&t, 0);
     for (int i = 0; i < j->n; i++) {
         const struct stc_judge_group *g = &j->group[i];
         if (strcmp(source, g->source) != 0) stc_text_printf(out, "%.95s\n", g->source);
         source = g->source;
-        stc_text_printf(out, "%4d %5.1f%% ", g->n, 100 * g->loss);
-        if (isnan(g->tau))
-            stc_text_put(out, "     -");
-        else
-            stc_text_printf(out, "%6.2f", g->tau);
-        stc_text_printf(out, "  %.60s: %s / %s\n", g->what, g->chosen, g->best);
+        char figures[48], tau[16] = "-";
+        if (!isnan(g->tau)) snprintf(tau, sizeof tau, "%.2f", g->tau);
+        snprintf(figures, sizeof figures, "%4d %5.1f%% %6s  ", g->n, 100 * g->loss,
+                 tau);
+        stc_text_clear(&t);
+        stc_text_printf(&t, "%.60s: %s / %s", g->what, g->chosen, g->best);
+        stc_fmt_wrap(out, figures, (int)strlen(figures), stc_text_str(&t));
     }
+    stc_text_free(&t);
     stc_text_printf(
         out,
         "\n%d groups of %d sources. Mean over sources: the chosen layout is %.1f %% "

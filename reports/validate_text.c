@@ -114,37 +114,49 @@ static const char *unit_of(const struct stc_vcase *k)
     return "";
 }
 
+/* The shares of one measurement: seconds of a stage, or GiB. */
+static void put_parts(const struct stc_vrow *row, const struct stc_vcase *k,
+                      struct stc_text *t)
+{
+    if (isnan(k->predicted)) stc_text_put(t, row->note);
+    if (!row->simulated) return;
+    for (int p = 0; p < STC_PART_COUNT && !k->is_mem; p++)
+        if (row->part_s[p] > 0)
+            stc_text_printf(t, "%s%s=%.4g", *stc_text_str(t) ? " " : "",
+                            stc_part_key((enum stc_part)p), row->part_s[p]);
+    for (int m = 0; m < STC_MEM_COUNT && k->is_mem; m++)
+        if (row->mem.bytes[m] > 0)
+            stc_text_printf(t, "%s%s=%.3g", *stc_text_str(t) ? " " : "",
+                            stc_mem_name((enum stc_mem_kind)m),
+                            row->mem.bytes[m] / 1073741824.0);
+}
+
 static void parts_line(const struct stc_vrow *row, struct stc_text *out)
 {
+    enum { LABEL = 54 };
     struct stc_fmt f, g, h;
-    const char *id = row->id;
+    struct stc_text t;
+    stc_text_init(&t, 0);
     for (int c = 0; c < row->n_cases; c++) {
         const struct stc_vcase *k = &row->cases[c];
         double unit = k->is_mem ? 1.0 / 1073741824.0 : 1;
-        stc_text_printf(out, "%-14.14s %-6.6s %10s %10s %9s", id, unit_of(k),
-                        stc_fmt_num(&f, k->measured * unit),
-                        stc_fmt_num(&g, k->predicted * unit),
-                        stc_fmt_signed_pct(&h, k->predicted / k->measured - 1));
-        if (isnan(k->predicted)) stc_text_printf(out, "  %s", row->note);
-        if (row->simulated && !k->is_mem)
-            for (int p = 0; p < STC_PART_COUNT; p++)
-                if (row->part_s[p] > 0)
-                    stc_text_printf(out, " %s=%.4g", stc_part_key((enum stc_part)p),
-                                    row->part_s[p]);
-        if (row->simulated && k->is_mem)
-            for (int m = 0; m < STC_MEM_COUNT; m++)
-                if (row->mem.bytes[m] > 0)
-                    stc_text_printf(out, " %s=%.3g", stc_mem_name((enum stc_mem_kind)m),
-                                    row->mem.bytes[m] * unit);
-        stc_text_put(out, "\n");
+        char label[128];
+        snprintf(label, sizeof label, "%-14.14s %-6.6s %10s %10s %9s", row->id,
+                 unit_of(k), stc_fmt_num(&f, k->measured * unit),
+                 stc_fmt_num(&g, k->predicted * unit),
+                 stc_fmt_signed_pct(&h, k->predicted / k->measured - 1));
+        stc_text_clear(&t);
+        put_parts(row, k, &t);
+        stc_fmt_wrap(out, label, LABEL, stc_text_str(&t));
     }
+    stc_text_free(&t);
 }
 
 void stc_report_validate_parts(const struct stc_vreport *r, struct stc_text *out)
 {
     stc_text_printf(out,
-                    "%-14s %-6s %10s %10s %9s parts of the busiest stage (s) or of the "
-                    "fullest (GiB)\n",
+                    "parts of the busiest stage (s) or of the fullest (GiB)\n"
+                    "%-14s %-6s %10s %10s %9s parts\n",
                     "row", "unit", "measured", "forecast", "error");
     for (int i = 0; i < r->n_rows; i++)
         parts_line(&r->rows[i], out);
