@@ -160,23 +160,29 @@ START_TEST(test_pruned_do_not_win)
     struct stc_tune_walker *w;
     struct stc_diag diag = {""};
     static struct sample x;
+    struct stc_rng rng;
     big(&s);
     ck_assert_int_eq(run(&s, 0, 2, 1, &a, &r), STC_OK);
     stc_assert_ok(stc_tune_space_make(&a, &s, &sp, &diag), &diag);
     ck_assert_int_eq(stc_tune_walker_make(&sp, &params, &w), STC_OK);
-    x.every = (r.count[STC_TUNE_BOUND].n + r.count[STC_TUNE_SIMULATED].n) / 2100 + 1;
+    /* Every fourth node from a random one on, and of its layouts every so many. */
+    x.every = (r.count[STC_TUNE_BOUND].n + r.count[STC_TUNE_SIMULATED].n) / 8800 + 1;
     struct stc_tune_sink sink = {.ctx = &x, .count = no_count, .leaf = take};
-    for (uint64_t i = 0; i < sp.n_nodes; i++)
+    stc_rng_seed(&rng, 11, "pruned");
+    for (uint64_t i = stc_rng_below(&rng, 4); i < sp.n_nodes; i += 4)
         stc_assert_ok(stc_tune_walk(w, i, &sink, &diag), &diag);
+    for (uint64_t i = 0; x.n < 2000 && i < sp.n_nodes; i++)
+        if (i % 4 != 0) stc_assert_ok(stc_tune_walk(w, i, &sink, &diag), &diag);
     ck_assert_uint_ge(x.n, 2000);
-    for (size_t i = 0; i < x.n; i++) {
+    for (size_t k = 0; k < 2000; k++) {
         struct stc_tune_sim sim;
+        const size_t i = k * x.n / 2000;
         stc_assert_ok(stc_tune_simulate(w, x.id[i], &sim, NULL, &diag), &diag);
         ck_assert_msg(!sim.ok || sim.cost >= r.picks[0].cost,
                       "layout %llu takes %.9g s, the proven optimum %.9g s",
                       (unsigned long long)x.id[i], sim.cost, r.picks[0].cost);
     }
-    printf("tune/pruned %zu of %llu layouts simulated, none beats %.4f s\n", x.n,
+    printf("tune/pruned 2000 of %llu layouts simulated, none beats %.4f s\n",
            (unsigned long long)x.seen, r.picks[0].step_s);
     stc_tune_walker_free(w);
     stc_arena_free(&a);
@@ -191,6 +197,8 @@ START_TEST(test_threads_do_not_matter)
     big(&s);
     set(&s, "tune.recompute_layers", "all");
     set(&s, "tune.split", "fixed");
+    set(&s, "tune.tp", "4,8");
+    set(&s, "tune.overlap_tp", "none,prev");
     ck_assert_int_eq(run(&s, 0, 1, 20, &a, &one), STC_OK);
     ck_assert_int_eq(run(&s, 0, 2, 20, &b, &two), STC_OK);
     same_ranking(&one, &two);
@@ -335,12 +343,12 @@ START_TEST(test_killed_search_resumes)
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     close(fd);
-    big(&s);
-    set(&s, "tune.recompute_layers", "all");
-    set(&s, "tune.overlap_grad_reduce", "fixed");
-    set(&s, "tune.overlap_param_gather", "fixed");
-    set(&s, "tune.overlap_tp", "none,prev");
-    set(&s, "tune.split", "fixed");
+    stc_kit_load(stc_kit_scenario(0), &s); /* 24 million layouts, cheap steps */
+    static const char *const open[] = {
+        "tune.split",    "tune.overlap_p2p",      "tune.overlap_grad_reduce",
+        "tune.schedule", "tune.recompute_layers", "tune.shard"};
+    for (size_t i = 0; i < sizeof open / sizeof open[0]; i++)
+        set(&s, open[i], "free");
     ck_assert_int_eq(run(&s, 0, 2, 10, &a, &whole), STC_OK);
     stc_rng_seed(&rng, 3, "kills");
     for (int i = 0; i < 20; i++) {

@@ -432,7 +432,7 @@ static enum stc_tune_reason ask_scenario(struct stc_tune_walker *w,
     w->node_layout = w->cur.layout;
     if (err == STC_OK) return STC_TUNE_SIMULATED;
     const char *tail = strstr(why.text, ": ");
-    snprintf(w->node_why, sizeof w->node_why, "%s", tail ? tail + 2 : why.text);
+    snprintf(w->node_why, sizeof w->node_why, "%.150s", tail ? tail + 2 : why.text);
     return strstr(why.text, "layers cannot be cut") ? STC_TUNE_LAYERS : STC_TUNE_MODEL;
 }
 
