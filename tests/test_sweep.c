@@ -152,7 +152,7 @@ START_TEST(test_shards_merge)
     stc_assert_ok(stc_sweep_run(&s, &params, &o, in(path, sizeof path, "a.db"), &diag),
                   &diag);
     for (int i = 0; i < 3; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "part%d.db", i);
         o.shard = i;
         o.n_shards = 3;
