@@ -265,7 +265,7 @@ static int by_result(const void *x, const void *y)
 
 static enum stc_err pick_all(struct stc_search *q, struct stc_tune_result *out)
 {
-    qsort(q->sim, q->n_sims, sizeof *q->sim, by_result);
+    if (q->n_sims > 0) qsort(q->sim, q->n_sims, sizeof *q->sim, by_result);
     int n = 0;
     while (n < q->top_n && (size_t)n < q->n_sims && q->sim[n].ok &&
            isfinite(q->sim[n].cost))
@@ -384,7 +384,7 @@ static enum stc_err open_journal(struct stc_search *q, struct stc_tune_result *o
     enum stc_err err =
         stc_journal_open(&q->journal, path, stc_tune_space_hash(q->sp) ^ q->p->hash,
                          replayed, q, q->diag);
-    qsort(q->kept, q->n_kept, q->kept ? sizeof *q->kept : 1, by_id);
+    if (q->n_kept > 0) qsort(q->kept, q->n_kept, sizeof *q->kept, by_id);
     for (uint64_t i = 0; i < q->sp->n_nodes; i++)
         out->resumed |= (int)q->node[i].done;
     return err;
