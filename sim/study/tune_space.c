@@ -572,11 +572,11 @@ void stc_tune_keys(const struct stc_tune_space *sp, const int32_t digit[STC_TA_C
     out[0] = '\0';
     for (int x = 0; x < STC_TA_COUNT; x++) {
         int32_t v = sp->axis[x].v[digit[x]];
-        int usual = sp->axis[x].n < 2 &&
-                    (v == STC_AUTO || (axis_rows[x].kind == WORD && v == 0) ||
-                     (x == STC_TA_GPUS && v == sp->own_gpus) ||
-                     x == STC_TA_SHARD_GROUP ||
-                     (x == STC_TA_SPLIT && v == pair_of(0, 0)));
+        int usual =
+            sp->axis[x].n < 2 &&
+            (v == STC_AUTO || (axis_rows[x].kind == WORD && v == 0) ||
+             (x == STC_TA_GPUS && v == sp->own_gpus) || x == STC_TA_SHARD_GROUP ||
+             (x == STC_TA_SPLIT && v == pair_of(0, 0)));
         if (usual || n >= size) continue;
         if (x == STC_TA_SPLIT)
             n += (size_t)snprintf(
