@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "reports/fmt.h"
+#include "reports/json_util.h"
 
 static void headline(const struct stc_anchor_report *r, const struct stc_anchor *run,
                      struct stc_text *out)
@@ -74,7 +75,9 @@ static void number(struct stc_text *out, const char *key, double v, const char *
 void stc_report_anchor_json(const struct stc_anchor_report *r,
                             const struct stc_anchor *run, struct stc_text *out)
 {
-    stc_text_printf(out, "{\"framework\": \"%s\", \"n_steps\": %d, ", run->framework,
+    stc_text_put(out, "{");
+    stc_json_head(out, "anchor", 1);
+    stc_text_printf(out, ",\n \"framework\": \"%s\", \"n_steps\": %d, ", run->framework,
                     run->n_steps);
     number(out, "measured_s", r->measured_s, ", ");
     number(out, "forecast_s", r->forecast_s, ", ");

@@ -2,6 +2,7 @@
 #include "reports/explain_text.h"
 
 #include "reports/json_util.h"
+#include "sim/base/bind.h"
 
 static json_t *terms(const struct stc_explain *e)
 {
@@ -126,5 +127,49 @@ enum stc_err stc_report_explain_json(const struct stc_explain *e, struct stc_tex
     else
         stc_json_put(doc, "kernel", kernel(e));
     stc_json_put(doc, "nearest", near(e));
+    return stc_json_text(doc, out, diag);
+}
+
+/* ==== what can be asked ==== */
+
+enum stc_err stc_report_explain_kinds_json(struct stc_text *out, struct stc_diag *diag)
+{
+    json_t *doc = stc_json_document("questions", 1), *list = json_array();
+    for (int i = 0; i < STC_QUERY_COUNT; i++) {
+        json_t *j = json_object();
+        stc_json_put(j, "name", json_string(stc_query_kind_name((enum stc_qkind)i)));
+        stc_json_put(j, "about", json_string(stc_query_kind_about((enum stc_qkind)i)));
+        json_array_append_new(list, j);
+    }
+    stc_json_put(doc, "kinds", list);
+    return stc_json_text(doc, out, diag);
+}
+
+static json_t *key(const struct stc_bind_row *row)
+{
+    char name[160];
+    struct stc_text type;
+    json_t *j = json_object();
+    stc_text_init(&type, 0);
+    stc_bind_type(row, &type);
+    stc_json_put(j, "key", json_string(stc_bind_key(row, name, sizeof name)));
+    stc_json_put(j, "about", json_string(row->help ? row->help : ""));
+    stc_json_put(j, "type", json_string(stc_text_str(&type)));
+    stc_json_put(j, "default",
+                 row->def && row->def[0] ? json_string(row->def) : json_null());
+    stc_json_put(j, "required", json_boolean(row->flags & STC_BIND_REQUIRED));
+    stc_text_free(&type);
+    return j;
+}
+
+enum stc_err stc_report_explain_keys_json(enum stc_qkind kind, struct stc_text *out,
+                                          struct stc_diag *diag)
+{
+    const struct stc_bind_table *t = stc_query_keys(kind);
+    json_t *doc = stc_json_document("keys", 1), *list = json_array();
+    for (int i = 0; i < t->n_rows; i++)
+        json_array_append_new(list, key(&t->rows[i]));
+    stc_json_put(doc, "kind", json_string(stc_query_kind_name(kind)));
+    stc_json_put(doc, "keys", list);
     return stc_json_text(doc, out, diag);
 }

@@ -11,7 +11,12 @@ void stc_report_explain(const struct stc_explain *e, struct stc_text *out);
 STC_MUST_USE enum stc_err stc_report_explain_json(const struct stc_explain *e,
                                                   struct stc_text *out,
                                                   struct stc_diag *diag);
-/* The kinds of questions, or (kind given) the keys of one. */
+/* The kinds of questions; the keys of one. */
 void stc_report_explain_kinds(struct stc_text *out);
+STC_MUST_USE enum stc_err stc_report_explain_kinds_json(struct stc_text *out,
+                                                        struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_report_explain_keys_json(enum stc_qkind kind,
+                                                       struct stc_text *out,
+                                                       struct stc_diag *diag);
 
 #endif

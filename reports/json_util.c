@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 json_t *stc_json_num(double v)
 {
@@ -34,6 +35,43 @@ json_t *stc_json_document(const char *what, int schema)
     stc_json_put(doc, "program", json_string("stepcast"));
     stc_json_put(doc, "version", json_string(STC_VERSION));
     return doc;
+}
+
+void stc_json_head(struct stc_text *out, const char *what, int schema)
+{
+    stc_text_printf(out,
+                    "\"what\": \"%s\", \"schema\": %d, \"program\": \"stepcast\", "
+                    "\"version\": \"" STC_VERSION "\"",
+                    what, schema);
+}
+
+static void quote_n(struct stc_text *out, const char *s, size_t n)
+{
+    stc_text_put(out, "\"");
+    for (size_t i = 0; i < n; i++) {
+        if ((unsigned char)s[i] < 0x20 || s[i] == '"' || s[i] == '\\')
+            stc_text_printf(out, "\\u%04x", (unsigned)(unsigned char)s[i]);
+        else
+            stc_text_put_n(out, s + i, 1);
+    }
+    stc_text_put(out, "\"");
+}
+
+void stc_json_quote(struct stc_text *out, const char *s)
+{
+    quote_n(out, s, strlen(s));
+}
+
+void stc_json_lines(struct stc_text *out, const char *text)
+{
+    stc_text_put(out, "[");
+    for (int i = 0; *text; i++) {
+        size_t n = strcspn(text, "\n");
+        stc_text_put(out, i ? ",\n  " : "\n  ");
+        quote_n(out, text, n);
+        text += n + (text[n] == '\n');
+    }
+    stc_text_put(out, "]");
 }
 
 static int put(const char *buf, size_t n, void *out)

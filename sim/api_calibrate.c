@@ -10,6 +10,7 @@
 #include "calib/import.h"
 #include "calib/store.h"
 #include "reports/anchor_text.h"
+#include "reports/json_util.h"
 #include "sim/study/anchor.h"
 
 static struct stc_calibrate_opts opts_of(const struct stc_calibrate_opts *given)
@@ -28,33 +29,22 @@ static void today(char buf[32])
         buf[0] = '\0';
 }
 
-/* A JSON string. */
-static void quoted(struct stc_text *t, const char *s)
-{
-    stc_text_put(t, "\"");
-    for (; *s; s++) {
-        if ((unsigned char)*s < 0x20 || *s == '"' || *s == '\\')
-            stc_text_printf(t, "\\u%04x", (unsigned)(unsigned char)*s);
-        else
-            stc_text_put_n(t, s, 1);
-    }
-    stc_text_put(t, "\"");
-}
-
 /* ==== import ==== */
 
 static void import_line(const char *path, const struct stc_import_report *r,
                         enum stc_format format, struct stc_text *t)
 {
     if (format == STC_JSON) {
-        stc_text_put(t, "{\"file\": ");
-        quoted(t, path);
+        stc_text_put(t, "{");
+        stc_json_head(t, "import", 1);
+        stc_text_put(t, ", \"file\": ");
+        stc_json_quote(t, path);
         stc_text_printf(t,
                         ", \"kind\": \"%s\", \"rows\": %lld, \"new\": %lld, "
                         "\"skipped\": %lld, \"remark\": ",
                         r->kind, (long long)r->n_rows, (long long)r->n_new,
                         (long long)r->n_skipped);
-        quoted(t, r->remark);
+        stc_json_quote(t, r->remark);
         stc_text_put(t, "}\n");
         return;
     }
@@ -112,9 +102,9 @@ static enum stc_err show_line(void *ctx, const struct stc_store_line *l,
         return STC_OK;
     if (s->format == STC_JSON) {
         stc_text_printf(s->t, "%s\n  {\"form\": ", s->n > 0 ? "," : "");
-        quoted(s->t, l->form);
+        stc_json_quote(s->t, l->form);
         stc_text_put(s->t, ", \"gpu\": ");
-        quoted(s->t, l->gpu);
+        stc_json_quote(s->t, l->gpu);
         stc_text_printf(s->t, ", \"rows\": %lld, \"files\": %lld, \"machines\": %lld}",
                         (long long)l->n_rows, (long long)l->n_files,
                         (long long)l->n_machines);
@@ -140,19 +130,24 @@ static enum stc_err show_fact(void *ctx, const struct stc_meas_row *r,
     return STC_OK;
 }
 
-static enum stc_err counts(struct stc_store *s, struct stc_text *t,
-                           struct stc_diag *diag)
+static enum stc_err counts(struct stc_store *s, enum stc_format format,
+                           struct stc_text *t, struct stc_diag *diag)
 {
     static const char *const what[] = {"anchor", "fit", "retracted", "file"};
     for (size_t i = 0; i < sizeof what / sizeof what[0]; i++) {
         int64_t n = 0;
         enum stc_err err = stc_store_count(s, what[i], &n, diag);
         if (err != STC_OK) return err;
+        if (format == STC_JSON) {
+            stc_text_printf(t, ", \"%s%s\": %lld", what[i], i == 2 ? "" : "s",
+                            (long long)n);
+            continue;
+        }
         stc_text_printf(t, "%s%lld %s%s", i ? ", " : "", (long long)n,
                         i == 2 ? "facts " : "", what[i]);
         if (n != 1 && i != 2) stc_text_put(t, "s");
     }
-    stc_text_put(t, "\n");
+    stc_text_put(t, format == STC_JSON ? "}\n" : "\n");
     return STC_OK;
 }
 
@@ -167,15 +162,19 @@ enum stc_err stc_calibrate_show(const struct stc_calibrate_opts *given,
     enum stc_err err = stc_store_open(&s, o.db, STC_DB_READ, diag);
     if (err != STC_OK) return err;
     stc_text_init(&t, 0);
-    if (format == STC_JSON) stc_text_put(&t, "[");
+    if (format == STC_JSON) {
+        stc_text_put(&t, "{");
+        stc_json_head(&t, "store", 1);
+        stc_text_put(&t, ",\n \"tables\": [");
+    }
     if (format == STC_TEXT && o.form && o.gpu) {
         err = stc_store_each(s, o.form, o.gpu, show_fact, &show, diag);
         if (show.n > 200) stc_text_printf(&t, "... and %d more\n", show.n - 200);
     } else {
         err = stc_store_summary(s, show_line, &show, diag);
-        if (err == STC_OK && format == STC_TEXT) err = counts(s, &t, diag);
+        if (format == STC_JSON) stc_text_put(&t, "\n ]");
+        if (err == STC_OK) err = counts(s, format, &t, diag);
     }
-    if (format == STC_JSON) stc_text_put(&t, "\n]\n");
     stc_store_close(s);
     return stc_api_out(&t, err, out, diag);
 }

@@ -16,6 +16,7 @@
 #include "calib/load_coll.h"
 #include "calib/load_cost.h"
 #include "reports/fmt.h"
+#include "reports/json_util.h"
 #include "reports/validate_text.h"
 #include "sim/base/doc.h"
 #include "sim/study/validate.h"
@@ -233,36 +234,86 @@ enum stc_err stc_calibrate_fit(const struct stc_calibrate_opts *given,
 
 /* ==== check ==== */
 
-static enum stc_err forecasts(struct stc *sim, const struct work *w, struct stc_text *t,
+/* The report of one table of the store; NULL: it cannot be forecast. */
+static enum stc_err put_forecast(const struct stc_vreport *r, enum stc_form f,
+                                 enum stc_format format, struct stc_text *t,
+                                 struct stc_diag *diag)
+{
+    if (format == STC_JSON) {
+        stc_text_printf(t, "\"%s\": ", stc_form_name(f));
+        if (r) return stc_report_validate_json(r, t, diag);
+        stc_text_put(t, "null");
+    } else if (r) {
+        stc_fmt_section(t, stc_form_name(f));
+        stc_report_validate(r, t);
+    } else {
+        stc_text_printf(t, "%s: not forecast\n", stc_form_name(f));
+    }
+    return STC_OK;
+}
+
+static enum stc_err forecasts(struct stc *sim, const struct work *w,
+                              enum stc_format format, struct stc_text *t,
                               struct stc_diag *diag)
 {
     const struct stc_vopts v = {.n_threads = sim->opts.n_threads,
                                 .progress = sim->opts.progress,
                                 .ctx = sim->opts.progress_ctx};
-    for (int f = 0; f < STC_FORM_COUNT; f++) {
+    enum stc_err err = STC_OK;
+    int n = 0;
+    if (format == STC_JSON) stc_text_put(t, ",\n \"tables\": {");
+    for (int f = 0; f < STC_FORM_COUNT && err == STC_OK; f++) {
         char path[4200];
         struct stc_arena a = STC_ARENA_INIT;
         struct stc_vreport r;
-        struct stc_diag why = {""};
         if (!path_of(w, (enum stc_form)f, path, sizeof path)) continue;
-        enum stc_err err = stc_validate_file(&a, path, &sim->params, &v, &r, &why);
-        if (err == STC_OK) {
-            stc_fmt_section(t, stc_form_name((enum stc_form)f));
-            stc_report_validate(&r, t);
-        } else if (err == STC_ERR_NOMEM) {
-            stc_arena_free(&a);
-            return stc_fail(diag, err, "out of memory");
-        } else {
-            stc_text_printf(t, "%s: not forecast\n", stc_form_name((enum stc_form)f));
-        }
+        if (format == STC_JSON) stc_text_put(t, n++ ? ",\n " : "\n ");
+        err = stc_validate_file(&a, path, &sim->params, &v, &r, NULL);
+        if (err == STC_ERR_NOMEM)
+            (void)stc_fail(diag, err, "out of memory");
+        else
+            err = put_forecast(err == STC_OK ? &r : NULL, (enum stc_form)f, format, t,
+                               diag);
         stc_arena_free(&a);
     }
-    return STC_OK;
+    if (format == STC_JSON) stc_text_put(t, "}");
+    return err;
+}
+
+static void check_head(const char *db, enum stc_format format, struct stc_text *t)
+{
+    if (format == STC_TEXT) {
+        stc_text_printf(t, "%s: whole\n", db);
+        return;
+    }
+    stc_text_put(t, "{");
+    stc_json_head(t, "check", 1);
+    stc_text_put(t, ",\n \"db\": ");
+    stc_json_quote(t, db);
+    stc_text_put(t, ", \"whole\": true");
+}
+
+/* What left-out rows say of a fit; JSON has its lines as a list. */
+static enum stc_err left_out(struct job *j, enum stc_format format, struct stc_text *t,
+                             struct stc_diag *diag)
+{
+    struct stc_text said;
+    stc_text_init(&said, 0);
+    j->out = format == STC_JSON ? &said : t;
+    enum stc_err err = fit_coll(j, diag);
+    if (err == STC_OK) err = fit_compute(j, diag);
+    if (format == STC_JSON) {
+        stc_text_put(t, ",\n \"left_out\": ");
+        stc_json_lines(t, stc_text_str(&said));
+    }
+    stc_text_free(&said);
+    return err;
 }
 
 enum stc_err stc_calibrate_check(struct stc *sim,
                                  const struct stc_calibrate_opts *given,
-                                 struct stc_out *out, struct stc_diag *diag)
+                                 enum stc_format format, struct stc_out *out,
+                                 struct stc_diag *diag)
 {
     const struct stc_calibrate_opts o = opts_of(given);
     struct stc_arena a = STC_ARENA_INIT;
@@ -271,13 +322,13 @@ enum stc_err stc_calibrate_check(struct stc *sim,
     struct work w;
     stc_text_init(&t, 0);
     enum stc_err err = export_all(&o, &s, STC_DB_READ, &w, true, diag);
-    if (err == STC_OK) stc_text_printf(&t, "%s: whole\n", o.db);
-    if (err == STC_OK) err = forecasts(sim, &w, &t, diag);
+    if (err == STC_OK) check_head(o.db, format, &t);
+    if (err == STC_OK) err = forecasts(sim, &w, format, &t, diag);
     if (err == STC_OK && o.holdout > 1) {
-        const struct job j = {&a, s, &w, NULL, o.holdout, &t};
-        err = fit_coll(&j, diag);
-        if (err == STC_OK) err = fit_compute(&j, diag);
+        struct job j = {&a, s, &w, NULL, o.holdout, NULL};
+        err = left_out(&j, format, &t, diag);
     }
+    if (format == STC_JSON) stc_text_put(&t, "}\n");
     work_close(&w);
     stc_store_close(s);
     stc_arena_free(&a);

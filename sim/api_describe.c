@@ -2,14 +2,16 @@
 #include "sim/api.h"
 
 #include "hw/describe.h"
+#include "reports/describe_json.h"
 #include "scenarios/scenario.h"
 
 enum stc_err stc_describe_cluster(struct stc *sim, const struct stc_describe_input *in,
-                                  size_t n, const char *node_name, struct stc_out *out,
+                                  size_t n, const char *node_name,
+                                  enum stc_format format, struct stc_out *out,
                                   struct stc_diag *diag)
 {
     struct stc_describe d;
-    struct stc_text t;
+    struct stc_text t, json;
     const struct stc_hw *hw = NULL;
     (void)sim;
     stc_describe_init(&d);
@@ -22,5 +24,9 @@ enum stc_err stc_describe_cluster(struct stc *sim, const struct stc_describe_inp
         stc_describe_node_yaml(&d, hw, node_name, &t);
     else
         stc_describe_yaml(&d, hw, &t);
-    return stc_api_out(&t, STC_OK, out, diag);
+    if (format == STC_TEXT) return stc_api_out(&t, STC_OK, out, diag);
+    stc_text_init(&json, 0);
+    err = stc_report_describe_json(stc_text_str(&t), &json, diag);
+    stc_text_free(&t);
+    return stc_api_out(&json, err, out, diag);
 }

@@ -47,19 +47,20 @@ enum stc_err stc_explain_op(struct stc *sim, const char *op, const char *const *
     return err;
 }
 
-enum stc_err stc_explain_keys(const char *op, struct stc_out *out,
-                              struct stc_diag *diag)
+enum stc_err stc_explain_keys(const char *op, enum stc_format format,
+                              struct stc_out *out, struct stc_diag *diag)
 {
     struct stc_text t;
-    enum stc_qkind kind;
-    if (op) {
-        enum stc_err err = stc_query_kind_find(op, &kind, diag);
-        if (err != STC_OK) return err;
-    }
+    enum stc_qkind kind = STC_QUERY_COUNT;
+    enum stc_err err = op ? stc_query_kind_find(op, &kind, diag) : STC_OK;
+    if (err != STC_OK) return err;
     stc_text_init(&t, 0);
-    if (op)
+    if (format == STC_JSON)
+        err = op ? stc_report_explain_keys_json(kind, &t, diag)
+                 : stc_report_explain_kinds_json(&t, diag);
+    else if (op)
         stc_bind_help(stc_query_keys(kind), false, &t);
     else
         stc_report_explain_kinds(&t);
-    return stc_api_out(&t, STC_OK, out, diag);
+    return stc_api_out(&t, err, out, diag);
 }

@@ -184,7 +184,7 @@ STC_API enum stc_err stc_calibrate_fit(const struct stc_calibrate_opts *o,
  * left-out rows say of a fit. */
 STC_API enum stc_err stc_calibrate_check(struct stc *sim,
                                          const struct stc_calibrate_opts *o,
-                                         struct stc_out *out,
+                                         enum stc_format format, struct stc_out *out,
                                          struct stc_diag *diag) STC_MUST_USE;
 /* Numbers of GPU generations and stacks from a table of training runs (tests/data/
  * truth/training.csv), beside the error with each source left out. files:
@@ -207,10 +207,12 @@ struct stc_describe_input {
 };
 /* Texts of nvidia-smi topo -m, nvidia-smi -q -x, ibstat, scontrol show node and
  * NCCL topology files, any number, as the section `cluster:` of a scenario; with
- * node_name as a row of a catalogue of nodes. What no text told is said. */
+ * node_name as a row of a catalogue of nodes. What no text told is said. JSON: the
+ * same as one text, and apart as values and remarks. */
 STC_API enum stc_err stc_describe_cluster(struct stc *sim,
                                           const struct stc_describe_input *in, size_t n,
-                                          const char *node_name, struct stc_out *out,
+                                          const char *node_name, enum stc_format format,
+                                          struct stc_out *out,
                                           struct stc_diag *diag) STC_MUST_USE;
 
 /* ==== two scenarios ==== */
@@ -246,7 +248,8 @@ STC_API enum stc_err stc_explain_op(struct stc *sim, const char *op,
                                     struct stc_out *out,
                                     struct stc_diag *diag) STC_MUST_USE;
 /* The keys of an op; op NULL: the ops. */
-STC_API enum stc_err stc_explain_keys(const char *op, struct stc_out *out,
+STC_API enum stc_err stc_explain_keys(const char *op, enum stc_format format,
+                                      struct stc_out *out,
                                       struct stc_diag *diag) STC_MUST_USE;
 
 /* ==== the best layout ==== */

@@ -138,6 +138,8 @@ void stc_bind_write_yaml(const struct stc_bind_table *t, const void *obj,
 
 /* The manual: a markdown table per section, or aligned plain text. */
 void stc_bind_help(const struct stc_bind_table *t, bool markdown, struct stc_text *out);
+/* "number in s, 0 s to 10 s, or auto": what a row takes. */
+void stc_bind_type(const struct stc_bind_row *row, struct stc_text *out);
 
 /* Two structs agree in every row of the table. */
 bool stc_bind_equal(const struct stc_bind_table *t, const void *x, const void *y);

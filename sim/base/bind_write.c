@@ -204,6 +204,11 @@ static void put_type(const struct stc_bind_row *row, bool markdown,
     if ((row->flags & STC_BIND_AUTO) != 0) stc_text_put(out, ", or auto");
 }
 
+void stc_bind_type(const struct stc_bind_row *row, struct stc_text *out)
+{
+    put_type(row, false, out);
+}
+
 /* Words from column `indent` to 100; the first line stands there already. */
 static void put_wrapped(const char *text, int indent, struct stc_text *out)
 {

@@ -119,10 +119,9 @@ static enum cli_exit check(const struct cli_args *a, const struct stc_calibrate_
     struct stc_out out = {0};
     struct stc_diag diag = {""};
     struct stc *sim = NULL;
-    (void)a;
     enum cli_exit rc = cli_open(&sim, a, 0);
     if (rc != CLI_FINE) return rc;
-    rc = print(stc_calibrate_check(sim, o, &out, &diag), &out, &diag);
+    rc = print(stc_calibrate_check(sim, o, format_of(a), &out, &diag), &out, &diag);
     stc_close(sim);
     return rc;
 }
@@ -192,10 +191,13 @@ static enum cli_exit exec(const struct cli_args *a)
         return CLI_USAGE;
     }
     const char *names[sizeof verbs / sizeof verbs[0]];
-    char near[128];
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+    char near[128], all[128] = "";
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        size_t n = strlen(all);
         names[i] = verbs[i].name;
-    cli_complain("calibrate %s: no such verb%s", a->arg[0],
+        snprintf(all + n, sizeof all - n, "%s%s", i ? ", " : "", names[i]);
+    }
+    cli_complain("calibrate %s: no such verb (there are %s)%s", a->arg[0], all,
                  stc_did_you_mean(a->arg[0], names, sizeof verbs / sizeof verbs[0],
                                   near, sizeof near));
     return CLI_USAGE;

@@ -113,7 +113,8 @@ static enum cli_exit exec(const struct cli_args *a)
     if (rc == CLI_FINE) rc = cli_open(&sim, a, 0);
     if (rc == CLI_FINE) {
         enum stc_err err =
-            stc_describe_cluster(sim, in.v, in.n, cli_value(a, "node"), &out, &diag);
+            stc_describe_cluster(sim, in.v, in.n, cli_value(a, "node"),
+                                 a->json ? STC_JSON : STC_TEXT, &out, &diag);
         rc = err == STC_OK ? cli_print(&out) : cli_fail(err, &diag);
     }
     stc_close(sim);

@@ -21,7 +21,8 @@ static enum cli_exit exec(const struct cli_args *a)
     }
     const char *op = a->n > 1 ? a->arg[1] : NULL;
     if (!op || strcmp(a->arg[0], "keys") == 0) {
-        enum stc_err err = stc_explain_keys(op, &out, &diag);
+        enum stc_err err =
+            stc_explain_keys(op, a->json ? STC_JSON : STC_TEXT, &out, &diag);
         return err == STC_OK ? cli_print(&out) : cli_fail(err, &diag);
     }
     enum cli_exit rc = cli_open(&sim, a, 1);

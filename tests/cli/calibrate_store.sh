@@ -4,7 +4,7 @@ $STEPCAST calibrate import --db my.db --machine box7 gemm.csv
 $STEPCAST calibrate import --db my.db --machine box7 gemm.csv
 $STEPCAST calibrate show --db my.db
 $STEPCAST calibrate show --db my.db --form gemm --gpu H100-SXM5-80GB
-$STEPCAST calibrate show --db my.db --json
+$STEPCAST calibrate show --db my.db --json | sed 's|"version": "[^"]*"|"version": V|'
 mkdir out
 $STEPCAST calibrate export --db my.db out
 cut -d, -f1-5 out/gemm.csv
