@@ -149,6 +149,7 @@ else
     slurm_checks
 fi
 
-[ $n -gt 0 ] || n=1
-printf '%d%%: Checks: %d, Failures: %d, Errors: 0\n' $((100 * (n - failed) / n)) $n $failed
+ok=100 # of nothing, when all was left out
+[ $n = 0 ] || ok=$((100 * (n - failed) / n))
+printf '%d%%: Checks: %d, Failures: %d, Errors: 0\n' $ok $n $failed
 [ $failed = 0 ]
