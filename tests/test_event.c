@@ -17,17 +17,17 @@ static const struct {
     } add[6];
     const char *history;
 } rows[] = {
-    {"earliest first",            {{30, 0, 'a'}, {10, 0, 'b'}, {20, 0, 'c'}}, "bca"},
+    {"earliest first", {{30, 0, 'a'}, {10, 0, 'b'}, {20, 0, 'c'}}, "bca"},
     {"equal times: first pushed", {{10, 0, 'a'}, {10, 0, 'b'}, {10, 0, 'c'}}, "abc"},
-    {"equal times: lower prio",   {{10, 2, 'a'}, {10, 1, 'b'}, {10, 0, 'c'}}, "cba"},
-    {"time before prio",          {{11, 0, 'a'}, {10, 255, 'b'}},             "ba" },
+    {"equal times: lower prio", {{10, 2, 'a'}, {10, 1, 'b'}, {10, 0, 'c'}}, "cba"},
+    {"time before prio", {{11, 0, 'a'}, {10, 255, 'b'}}, "ba"},
     {"prio before number",
      {{5, 1, 'a'}, {5, 0, 'b'}, {5, 1, 'c'}, {5, 0, 'd'}},
-     "bdac"                                                                        },
+     "bdac"},
     {"the ends of time",
      {{INT64_MAX, 0, 'a'}, {0, 255, 'b'}, {INT64_MAX - 1, 9, 'c'}},
-     "bca"                                                                         },
-    {"nothing",                   {{0, 0, 0}},                                ""   },
+     "bca"},
+    {"nothing", {{0, 0, 0}}, ""},
 };
 
 START_TEST(event_order_is_time_then_prio_then_push)

@@ -5,8 +5,9 @@ enum { MAX_MICRO = 16, MAX_CHOICES = 64 };
 static const double keep_free_frac = 0.03;
 
 struct choice {
-    int32_t micro_batch, recompute, layers; /* layers of a stage that are recomputed; -1: all */
-    int32_t away;                           /* layers whose activations wait on the host */
+    int32_t micro_batch, recompute,
+        layers;   /* layers of a stage that are recomputed; -1: all */
+    int32_t away; /* layers whose activations wait on the host */
     double need_bytes;
 };
 
@@ -47,7 +48,8 @@ static int micro_batches(const struct stc_scenario *s, int32_t *out)
         return n;
     }
     int32_t replica = s->train.global_batch / s->layout.dp;
-    int32_t pieces = s->stack.default_micro_per_stage * s->layout.pp; /* the stack's own rule */
+    int32_t pieces =
+        s->stack.default_micro_per_stage * s->layout.pp; /* the stack's own rule */
     if (s->layout.pp > 1 && pieces > 0 && replica % pieces == 0) {
         out[n++] = replica / pieces;
         return n;
@@ -69,14 +71,18 @@ static int recompute_open(const struct stc_scenario *s)
 static int recomputes(const struct stc_scenario *s, struct choice *out)
 {
     int n = 0;
-    out[n++] = (struct choice){.recompute = s->layout.recompute, .layers = s->layout.recompute_layers};
+    out[n++] = (struct choice){.recompute = s->layout.recompute,
+                               .layers = s->layout.recompute_layers};
     if (!recompute_open(s) || s->layout.recompute == STC_RECOMPUTE_FULL) return n;
     int keeps_scores = !s->train.flash || s->stack.selective_ops;
-    if (s->layout.recompute == STC_RECOMPUTE_NONE && s->stack.year_from >= 2022 && keeps_scores)
+    if (s->layout.recompute == STC_RECOMPUTE_NONE && s->stack.year_from >= 2022 &&
+        keeps_scores)
         out[n++] = (struct choice){.recompute = STC_RECOMPUTE_SELECTIVE, .layers = -1};
     int32_t of_stage = stc_model_pipeline_layers(&s->model) / s->layout.pp;
     for (int32_t part = 4; part >= 2; part /= 2)
-        if (of_stage / part > 0) out[n++] = (struct choice){.recompute = STC_RECOMPUTE_FULL, .layers = of_stage / part};
+        if (of_stage / part > 0)
+            out[n++] = (struct choice){.recompute = STC_RECOMPUTE_FULL,
+                                       .layers = of_stage / part};
     out[n++] = (struct choice){.recompute = STC_RECOMPUTE_FULL, .layers = -1};
     return n;
 }
@@ -87,7 +93,9 @@ static int offloads(const struct stc_scenario *s, struct choice *out)
 {
     int n = 0;
     if (!recompute_open(s) || s->said.offload_activations != STC_AUTO) return n;
-    if (!s->stack.offloads_activations || s->cluster.gpu.c2c_Bps <= 0 || s->layout.pp > 1) return n;
+    if (!s->stack.offloads_activations || s->cluster.gpu.c2c_Bps <= 0 ||
+        s->layout.pp > 1)
+        return n;
     int32_t layers = stc_model_pipeline_layers(&s->model);
     for (int32_t eighths = 1; eighths <= 8; eighths++)
         if (layers * eighths / 8 > 0)
@@ -99,15 +107,17 @@ static int offloads(const struct stc_scenario *s, struct choice *out)
 
 /* Adds the ways of a list up to the first that fits: stronger ones only cost time.
  * 1: the very first does. */
-static int add_ways(const struct stc_scenario *s, int32_t micro_batch, const struct choice *ways, int n_ways,
-                    struct choice *out, int *n)
+static int add_ways(const struct stc_scenario *s, int32_t micro_batch,
+                    const struct choice *ways, int n_ways, struct choice *out, int *n)
 {
     double room = s->cluster.gpu.mem_bytes * (1 - keep_free_frac);
     for (int k = 0; k < n_ways && *n < MAX_CHOICES; k++) {
         struct stc_scenario t;
         struct choice c = ways[k];
         c.micro_batch = micro_batch;
-        if (with_choice(s, &c, &t, NULL) != STC_OK || need(&t, &c.need_bytes, NULL) != STC_OK) continue;
+        if (with_choice(s, &c, &t, NULL) != STC_OK ||
+            need(&t, &c.need_bytes, NULL) != STC_OK)
+            continue;
         out[(*n)++] = c;
         if (c.need_bytes <= room) return k == 0;
     }
@@ -118,9 +128,11 @@ static int choices(const struct stc_scenario *s, struct choice *out)
 {
     int32_t micro[MAX_CHOICES];
     struct choice rec[8], away[8];
-    int n_micro = micro_batches(s, micro), n_rec = recomputes(s, rec), n_away = offloads(s, away), n = 0;
+    int n_micro = micro_batches(s, micro), n_rec = recomputes(s, rec),
+        n_away = offloads(s, away), n = 0;
     for (int i = 0; i < n_micro; i++)
-        if (!add_ways(s, micro[i], rec, n_rec, out, &n)) (void)add_ways(s, micro[i], away, n_away, out, &n);
+        if (!add_ways(s, micro[i], rec, n_rec, out, &n))
+            (void)add_ways(s, micro[i], away, n_away, out, &n);
     return n;
 }
 

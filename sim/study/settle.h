@@ -21,10 +21,14 @@
 #include "sim/run/step.h"
 
 /* Resolves s, settles what is open, and leaves s resolved. */
-STC_MUST_USE enum stc_err stc_settle(struct stc_scenario *s, const struct stc_run_params *p, struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_settle(struct stc_scenario *s,
+                                     const struct stc_run_params *p,
+                                     struct stc_diag *diag);
 
 /* Settles and simulates. */
-STC_MUST_USE enum stc_err stc_settle_run(struct stc_scenario *s, const struct stc_run_params *p, struct stc_arena *a,
-                                         struct stc_result *out, struct stc_diag *diag);
+STC_MUST_USE enum stc_err stc_settle_run(struct stc_scenario *s,
+                                         const struct stc_run_params *p,
+                                         struct stc_arena *a, struct stc_result *out,
+                                         struct stc_diag *diag);
 
 #endif

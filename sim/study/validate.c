@@ -53,7 +53,8 @@ static enum stc_err nearest_stack(struct stc_scenario *s, struct stc_diag *diag)
         return STC_OK;
     int shard = s->said.shard - 1; /* 0 is auto */
     int fsdp = shard == STC_SHARD_ZERO3 || shard == STC_SHARD_HSDP;
-    return stc_scenario_set(s, "framework", fsdp ? "PyTorch FSDP2" : "Megatron-LM", diag);
+    return stc_scenario_set(s, "framework", fsdp ? "PyTorch FSDP2" : "Megatron-LM",
+                            diag);
 }
 
 static enum stc_err make_scenario(const struct stc_vkind *kind, const char *const *cell,
@@ -337,8 +338,9 @@ static void forecast(const struct stc_vkind *kind, const struct stc_run_params *
     struct stc_vctx c = {.kind = kind, .cell = in->cell};
     const char *framework = stc_vctx_cell(&c, "framework");
     if (strncmp(s.said.framework, framework, strlen(framework)) != 0)
-        snprintf(note, note_size, "framework \"%s\" is not in models/stacks: forecast as %s",
-                 framework, s.stack.name);
+        snprintf(note, note_size,
+                 "framework \"%s\" is not in models/stacks: forecast as %s", framework,
+                 s.stack.name);
     stc_validate_put(kind, &r, s.mem_kind, in->row);
     if (r.n_stages > 0) keep_parts(in->row, &r);
 }

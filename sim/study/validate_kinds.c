@@ -180,7 +180,9 @@ static const struct stc_vcol training_cols[] = {
     COPY("grad_accum", "layout.grad_accum"),
     COPY("recompute", "layout.recompute"),
     COPY("precision", "train.precision"),
-    COPY("flash_attn", "train.flash_attn"), /* empty: the stack's default, fused from 2023 on almost everywhere */
+    COPY(
+        "flash_attn",
+        "train.flash_attn"), /* empty: the stack's default, fused from 2023 on almost everywhere */
     COPY("comm_overlap", "train.comm_overlap"),
     COPY("async_tp", "train.async_tp"),
     COPY("compile", "train.compile"),

@@ -85,10 +85,7 @@ static void incast(uint32_t n)
     must(stc_flownet_init(&net, n + 1, capacity_Bps, TICK_S));
     const double start_s = now_s();
     for (uint32_t i = 0; i < n; i++) {
-        const struct stc_flow_use uses[] = {
-            {i + 1, 1.0},
-            {0,     1.0}
-        };
+        const struct stc_flow_use uses[] = {{i + 1, 1.0}, {0, 1.0}};
         const struct stc_flow_spec spec = {.uses = uses,
                                            .n_uses = 2,
                                            .weight = 1.0,
@@ -116,10 +113,7 @@ static void local(uint32_t n)
     int64_t now_tick = 0;
     for (uint32_t round = 0; round < n_rounds; round++) {
         for (uint32_t i = 0; i < n; i++) {
-            const struct stc_flow_use uses[] = {
-                {2 * i,     1.0},
-                {2 * i + 1, 1.0}
-            };
+            const struct stc_flow_use uses[] = {{2 * i, 1.0}, {2 * i + 1, 1.0}};
             const struct stc_flow_spec spec = {.uses = uses,
                                                .n_uses = 2,
                                                .weight = 1.0,

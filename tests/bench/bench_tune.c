@@ -49,7 +49,8 @@ static void bounds(const struct stc_run_params *p)
                 enum stc_err err = STC_OK;
                 if (kind == 1) s.layout.recompute_layers = 1 + (int32_t)(i & 1);
                 if (kind < 2) err = stc_bound_fast(b, &s, 0, &out, &diag);
-                if (kind == 2) err = stc_bound_need_bytes(&s, 1e18, &need, &stage, &diag);
+                if (kind == 2)
+                    err = stc_bound_need_bytes(&s, 1e18, &need, &stage, &diag);
                 if (kind == 3) err = stc_bound_tight(b, &s, 0, &out, &diag);
                 if (err != STC_OK) die(&diag);
             }
@@ -68,7 +69,8 @@ static void search(const struct stc_run_params *p, int threads)
     struct stc_tune_opts o = {.n_threads = threads};
     struct stc_tune_result r;
     if (stc_tune_run(&a, &scenario, p, &o, &r, &diag) != STC_OK) die(&diag);
-    printf("tune/threads-%d %llu %.1f ns/layout/core: %.2f s, %.0f layouts/s/core, %llu tight "
+    printf("tune/threads-%d %llu %.1f ns/layout/core: %.2f s, %.0f layouts/s/core, "
+           "%llu tight "
            "bounds, %llu simulated, best %.4f s\n",
            threads, (unsigned long long)r.n_layouts, 1e9 / r.settled_per_s, r.wall_s,
            r.settled_per_s, (unsigned long long)r.n_tight,
