@@ -110,12 +110,22 @@ enum stc_err stc_load_text(struct stc *sim, const char *name, const char *text,
     return STC_OK;
 }
 
+/* What was measured was measured of the scenario as it stood: another question
+ * is not compared with it, unless its own measurement is said afterwards. */
+static void forget_measured(struct stc_scenario *s)
+{
+    s->said.p_step = s->said.p_tokens = s->said.p_mem = STC_AUTO;
+}
+
 enum stc_err stc_set(struct stc *sim, const char *key, const char *value,
                      struct stc_diag *diag)
 {
+    uint64_t before = stc_scenario_hash(&sim->scenario);
     enum stc_err err = stc_scenario_set(&sim->scenario, key, value, diag);
-    if (err == STC_OK) changed(sim);
-    return err;
+    if (err != STC_OK) return err;
+    if (stc_scenario_hash(&sim->scenario) != before) forget_measured(&sim->scenario);
+    changed(sim);
+    return STC_OK;
 }
 
 enum stc_err stc_write(struct stc *sim, struct stc_out *out, struct stc_diag *diag)

@@ -94,6 +94,8 @@ STC_API enum stc_err stc_load(struct stc *sim, const char *name,
 /* YAML text; `name` is for messages. */
 STC_API enum stc_err stc_load_text(struct stc *sim, const char *name, const char *text,
                                    size_t size, struct stc_diag *diag) STC_MUST_USE;
+/* A value that changes the forecast also forgets the published measurement that
+ * the scenario came with; say published.* of the new question afterwards. */
 STC_API enum stc_err stc_set(struct stc *sim, const char *key, const char *value,
                              struct stc_diag *diag) STC_MUST_USE;
 /* The scenario as YAML that loads to the same. */
