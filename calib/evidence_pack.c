@@ -181,7 +181,7 @@ enum stc_err stc_evidence_rows(struct stc_arena *a, struct stc_residual *r,
     float *log2_s = (float *)(uintptr_t)e->log2_s;
     int32_t *id = (int32_t *)(uintptr_t)e->id;
     for (int i = e->n; i < e->n + n; i++, text += width) {
-        int x[STC_EVIDENCE_AXES + 4];
+        int x[STC_EVIDENCE_AXES + 4] = {0};
         for (size_t j = 0; j < width; j++)
             if ((x[j] = undigit(text[j])) < 0)
                 return stc_fail(diag, STC_ERR_PARSE, "not packed rows");

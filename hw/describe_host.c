@@ -141,12 +141,11 @@ static void count(struct node *n, struct node_kind *kinds, int *n_kinds)
 
 static void take(struct stc_describe *d, const struct node_kind *kinds, int n_kinds)
 {
-    const struct node_kind *best = NULL;
+    const struct node_kind *best = kinds; /* the first of n_kinds >= 1 */
     int n_gpu_nodes = 0;
     for (int i = 0; i < n_kinds; i++) {
         if (kinds[i].n_gpus > 0) n_gpu_nodes += kinds[i].n_nodes;
-        if (best == NULL ||
-            kinds[i].n_gpus * kinds[i].n_nodes > best->n_gpus * best->n_nodes)
+        if (kinds[i].n_gpus * kinds[i].n_nodes > best->n_gpus * best->n_nodes)
             best = &kinds[i];
     }
     d->n_nodes = best->n_nodes;

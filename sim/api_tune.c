@@ -66,7 +66,7 @@ enum stc_err stc_tune(struct stc *sim, const struct stc_tune_options *o,
                       enum stc_format format, struct stc_out *out, struct stc_out *yaml,
                       struct stc_diag *diag)
 {
-    struct stc_team team;
+    struct stc_team team = {0};
     struct stc_tune_result *r = NULL;
     sim->simulated = sim->recorded = 0; /* its arena is used for the search */
     stc_arena_reset(&sim->run);

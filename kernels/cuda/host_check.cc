@@ -73,6 +73,7 @@ struct check {
     int64_t rows, cols;
     std::vector<std::vector<char>> raw;
     std::vector<std::vector<double>> ref;
+    // cppcheck-suppress invalidPointerCast ; raw bytes, aligned by the allocator
     template <class T> T *at(int i) { return (T *)raw[(size_t)i].data(); }
 };
 

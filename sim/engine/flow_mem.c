@@ -70,7 +70,7 @@ static bool grow(void *array, size_t n, size_t elem_bytes)
     void *new = realloc(old, n * elem_bytes);
     if (new == NULL) return false;
     memcpy(array, &new, sizeof new);
-    return true;
+    return true; // cppcheck-suppress memleak ; the array owns it
 }
 
 #define GROW(array, n) grow(&(array), (n), sizeof *(array))
