@@ -139,6 +139,7 @@ enum stc_err stc_stack_prior(const char *name, struct stc_stack *out,
 /* The stack of a name, or of (framework, year) as run tables name them. */
 enum stc_err stc_stack_find(const char *name, struct stc_stack *out,
                             struct stc_diag *diag) STC_MUST_USE;
+enum { STC_STACK_NEWEST = 9999 }; /* as a year: the framework's newest entry */
 enum stc_err stc_stack_for(const char *framework, int year, struct stc_stack *out,
                            struct stc_diag *diag) STC_MUST_USE;
 int stc_stack_catalogue_n(void);

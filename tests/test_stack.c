@@ -62,7 +62,9 @@ START_TEST(stack_of_a_year_between_is_the_nearest)
     ck_assert_int_eq(stc_stack_for("Megatron-LM", 2019, &s, NULL), STC_OK);
     ck_assert_str_eq(s.name, "megatron-lm-2020");
     ck_assert_int_eq(stc_stack_for("Megatron-LM", 2030, &s, NULL), STC_OK);
-    ck_assert_str_eq(s.name, "megatron-lm-2024");
+    ck_assert_str_eq(s.name, "megatron-lm-2025");
+    ck_assert_int_eq(stc_stack_for("Megatron-LM", STC_STACK_NEWEST, &s, NULL), STC_OK);
+    ck_assert_str_eq(s.name, "megatron-lm-2025");
     ck_assert_int_eq(stc_stack_for("megatron-lm-2022", 0, &s, NULL),
                      STC_OK); /* a name will do */
     ck_assert_str_eq(s.name, "megatron-lm-2022");

@@ -39,6 +39,11 @@ same() { # same NAME SUFFIX GOT DEFAULT
     return 1
 }
 
+if [ $golden = 1 ] && [ -f scenarios/KEYS.md ]; then
+    head -n 4 scenarios/KEYS.md >"$work/keys" && "$STEPCAST" help keys --markdown >>"$work/keys" &&
+        cp "$work/keys" scenarios/KEYS.md
+fi
+
 n=0 failed=0
 for name in "${names[@]}"; do
     T=$work/$name
@@ -54,10 +59,6 @@ for name in "${names[@]}"; do
     same "$name" exit "$work/exit" 0 || ok=0
     [ $ok = 1 ] || failed=$((failed + 1))
 done
-if [ $golden = 1 ] && [ -f scenarios/KEYS.md ]; then
-    head -n 4 scenarios/KEYS.md >"$work/keys" && "$STEPCAST" help keys --markdown >>"$work/keys" &&
-        cp "$work/keys" scenarios/KEYS.md
-fi
 [ $n -gt 0 ] || { echo "no transcripts"; exit 1; }
 printf '%d%%: Checks: %d, Failures: %d, Errors: 0\n' $((100 * (n - failed) / n)) $n $failed
 [ $failed = 0 ]
