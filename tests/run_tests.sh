@@ -30,7 +30,7 @@ if [ -f tests/cli/run.sh ] && [ -x "$BUILD/stepcast" ]; then
 fi
 one check_layers bash tests/check_layers.sh
 
-checks=0 failures=0 errors=0
+checks=0 failures=0 errors=0 bad=()
 for rc in "$logs"/*.rc; do
     name=$(basename "$rc" .rc)
     log=$logs/$name.log
@@ -49,8 +49,13 @@ for rc in "$logs"/*.rc; do
         grep -E '^left out: ' "$log" | sed 's/^/    /'
     else
         printf '  %-28s %4d, %d failed (exit %s)\n' "$name" "$c" $((f + e)) "$status"
-        grep -vE '^Running suite' "$log" | tail -n 40 | sed 's/^/    /'
+        bad+=("$name")
     fi
+done
+# Last, where the end of a long log is all that is kept: what failed, and its words.
+for name in "${bad[@]+"${bad[@]}"}"; do
+    echo "failed: $name ($logs/$name.log)"
+    grep -vE '^Running suite' "$logs/$name.log" | tail -n 40 | sed 's/^/    /'
 done
 ok=$((checks - failures - errors))
 [ "$ok" -ge 0 ] || ok=0
