@@ -304,8 +304,10 @@ enum stc_err stc_csv_i64(const struct stc_csv *c, int col, int64_t *out, bool *g
 void stc_csv_put_text(struct stc_csv_writer *w, const char *s)
 {
     if (w->col++ > 0) (void)putc(',', w->file);
-    /* A row of one empty field would be an empty line: quote it. */
-    if (strpbrk(s, ",\"\r\n") == NULL && (s[0] != '\0' || w->col > 1)) {
+    /* Quoted too: the one empty field of a row, which would be an empty line, and
+     * what a reader would take for a byte order mark. */
+    bool plain = strpbrk(s, ",\"\r\n") == NULL && strncmp(s, "\xef\xbb\xbf", 3) != 0;
+    if (plain && (s[0] != '\0' || w->col > 1)) {
         (void)fputs(s, w->file);
         return;
     }
