@@ -8,6 +8,7 @@ BUILD  ?= build
 OPT    ?= -O2 -g
 SAN    ?=
 FUZZ_S ?= 30
+FUZZ_SEED ?= 0
 PREFIX ?= /usr/local
 WERROR ?= 1
 JOBS   ?= 2
@@ -204,7 +205,7 @@ $(BUILD)/replay/%: tests/fuzz/%.c $(LIB)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -DFUZZ_STANDALONE=1 $< $(ALL_LDFLAGS) $(LIB) $(LDLIBS) $(MPI_LIBS) -o $@
 
-## fuzz: libFuzzer on every parser for FUZZ_S seconds each (needs clang)
+## fuzz: libFuzzer on every parser for FUZZ_S seconds each, FUZZ_SEED 0: another walk every time (needs clang)
 fuzz:
 	$(Q)$(MAKE) --no-print-directory fuzz-run BUILD=build/fuzz-clang CC=clang OMP= MPI=0 WERROR=0 \
 	  SAN=address,undefined OPT='-O1 -g' CFLAGS=-fsanitize=fuzzer-no-link
@@ -213,7 +214,7 @@ fuzz-run: $(FUZZERS)
 	  mkdir -p $(BUILD)/corpus/$$n tests/fuzz/corpus/$$n; \
 	  dict=tests/fuzz/$$n.dict; [ -f $$dict ] && dict=-dict=$$dict || dict=; \
 	  echo "fuzz $$n: $(FUZZ_S) s"; \
-	  $$f -max_total_time=$(FUZZ_S) -timeout=10 -rss_limit_mb=2048 -max_len=8192 -print_final_stats=0 \
+	  $$f -seed=$(FUZZ_SEED) -max_total_time=$(FUZZ_S) -timeout=10 -rss_limit_mb=2048 -max_len=8192 -print_final_stats=0 \
 	    -verbosity=0 -artifact_prefix=$(BUILD)/crash-$$n- $$dict $(BUILD)/corpus/$$n tests/fuzz/corpus/$$n; done
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB)
 	@mkdir -p $(@D)
