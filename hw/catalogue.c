@@ -1,6 +1,7 @@
 #include "hw/catalogue.h"
 
 #include "hw/keys.h"
+#include "hw/product.h"
 #include "sim/base/doc.h"
 #include "sim/base/embed.h"
 #include "sim/base/text.h"
@@ -374,6 +375,12 @@ enum stc_err stc_hw_find_gpu(const struct stc_hw *hw, const char *name,
 {
     const void *row = NULL;
     enum stc_err err = find(hw, GPUS, name, &row, diag);
+    bool printed = err != STC_OK && strchr(name, ' '); /* by nvidia-smi, or a person */
+    const char *known = printed ? stc_gpu_of_product(name, 0) : NULL;
+    if (known) {
+        if (diag) diag->text[0] = '\0';
+        err = find(hw, GPUS, known, &row, diag);
+    }
     if (err == STC_OK) *out = row;
     return err;
 }

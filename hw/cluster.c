@@ -147,7 +147,9 @@ static const struct stc_hw_node *usual_node(const struct stc_hw *hw, const char 
     int best_score = 0;
     for (size_t i = 0; i < stc_hw_n_nodes(hw); i++) {
         const struct stc_hw_node *n = stc_hw_node_at(hw, i);
-        if (strcasecmp(n->gpu_name, gpu) != 0 || n->n_gpus < n_gpus) continue;
+        bool grows = n->intra == STC_INTRA_PCIE; /* slots: as many as asked for */
+        if (strcasecmp(n->gpu_name, gpu) != 0) continue;
+        if (n->n_gpus < n_gpus && !grows) continue;
         int score = 1 + 2 * (n->reference ? 1 : 0) + (n->n_gpus == n_gpus ? 4 : 0);
         if (score > best_score) {
             best = n;
