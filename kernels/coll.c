@@ -96,6 +96,7 @@ static void ctx_make(struct stc_coll_ctx *c, const struct stc_coll_params *p,
     if (g->pcie_Bps > 0.0)
         c->rail_Bps = stc_min2(c->rail_Bps, g->pcie_Bps * c->k / c->n_rails);
     if (g->nic_share > 1.0) c->rail_Bps /= g->nic_share;
+    stc_coll_ctx_rates(c);
 }
 
 /* ==== the choice ==== */
@@ -124,43 +125,66 @@ static int rank_of(const struct stc_coll_alg *a)
     return a->id == STC_ALGO_CUSTOM_ONE || a->id == STC_ALGO_CUSTOM_TWO;
 }
 
-static void choose(const struct stc_coll_ctx *c, bool obey, struct pick *best)
+/* Who may carry it out, in the order in which ties are decided. */
+struct choice {
+    int n, rank; /* of all that are there; lower ones are left out */
+    bool forced;
+    struct {
+        const struct stc_coll_alg *alg;
+        enum stc_coll_proto proto;
+    } v[N_ALGS * STC_PROTO_COUNT];
+};
+
+static void list_choice(const struct stc_coll_ctx *c, bool obey, struct choice *l)
 {
-    double best_s = INFINITY;
-    int best_rank = -1;
-    best->alg = NULL;
-    best->forced = false;
+    l->n = 0;
+    l->rank = -1;
     for (int i = 0; i < N_ALGS; i++) {
         const struct stc_coll_alg *a = algs[i];
         if ((a->colls >> c->coll & 1) == 0) continue;
-        for (int p = STC_PROTO_COUNT - 1; p >= 0; p--) {
+        int rank = rank_of(a);
+        if (rank < l->rank) continue;
+        int last = a->protos == STC_COLL_SIMPLE_ONLY ? STC_PROTO_SIMPLE : 0;
+        for (int p = STC_PROTO_COUNT - 1; p >= last; p--) {
             enum stc_coll_proto proto = (enum stc_coll_proto)p;
-            if ((a->protos >> p & 1) == 0) continue;
             if (obey && !allowed(a, proto, c->f, c->coll)) continue;
             if (!a->applies(c, proto)) continue;
-            struct stc_coll_terms t;
-            a->time_s(c, proto, &t);
-            double s = t.latency_s + t.bw_s;
-            int rank = rank_of(a);
-            if (rank < best_rank || (rank == best_rank && s >= best_s)) continue;
-            best->alg = a;
-            best->proto = proto;
-            best->t = t;
-            best_s = s;
-            best_rank = rank;
+            if (rank > l->rank) l->n = 0;
+            l->rank = rank;
+            l->v[l->n].alg = a;
+            l->v[l->n++].proto = proto;
         }
     }
 }
 
-static void choose_forced(const struct stc_coll_ctx *c, struct pick *best)
+static void choices_of(const struct stc_coll_ctx *c, struct choice *l)
 {
-    choose(c, true, best);
-    bool asked = c->f->algo != STC_ALGO_AUTO || c->f->proto != STC_PROTO_AUTO;
-    if (best->alg != NULL) {
-        best->forced = asked;
-        return;
+    l->forced = c->f->algo != STC_ALGO_AUTO || c->f->proto != STC_PROTO_AUTO;
+    list_choice(c, l->forced, l);
+    if (l->n > 0 || !l->forced) return;
+    list_choice(c, false, l);
+    l->forced = false;
+}
+
+/* The cheapest, of equals the first. */
+static void choose(const struct stc_coll_ctx *c, const struct choice *l,
+                   struct pick *best)
+{
+    struct stc_coll_terms t[2];
+    double best_s = INFINITY;
+    int at = 0, spare = 0;
+    for (int i = 0; i < l->n; i++) {
+        l->v[i].alg->time_s(c, l->v[i].proto, &t[spare]);
+        double s = t[spare].latency_s + t[spare].bw_s;
+        if (i > 0 && s >= best_s) continue;
+        best_s = s;
+        at = i;
+        spare = 1 - spare;
     }
-    choose(c, false, best);
+    best->alg = l->v[at].alg;
+    best->proto = l->v[at].proto;
+    best->t = t[1 - spare];
+    best->forced = l->forced;
 }
 
 /* ==== the residual ==== */
@@ -195,6 +219,18 @@ static bool outside_of(const struct stc_coll_res *r, double bytes)
     return bytes < 0.99 * r->min_bytes || bytes > 1.01 * r->max_bytes;
 }
 
+static int first_of(const struct stc_coll_params *p, uint32_t key)
+{
+    int first = 0;
+    for (int n = p->n_res; n > 0;) {
+        int half = n / 2;
+        bool after = p->res_key[first + half] < key;
+        first += after ? half + 1 : 0;
+        n = after ? n - half - 1 : half;
+    }
+    return first;
+}
+
 /* The series of these very ranks and nodes speaks alone. Else a weighted mean
  * of those of its kind: the weight falls as a bell over one doubling of ranks
  * or nodes, and what is said fades likewise, so that far series say nothing. */
@@ -203,9 +239,9 @@ static double series_mix(const struct stc_coll_ctx *c, int i, struct res_hit *h)
     uint32_t key =
         stc_coll_res_key(c->g->gen, c->f->lib, c->coll, c->g->net, c->nodes > 1.0);
     double sum_w = 0.0, nearest2 = INFINITY, log2_n = -1.0;
-    for (int s = 0; s < c->p->n_res; s++) {
-        if (c->p->res_key[s] != key) continue;
-        const struct stc_coll_res *r = &c->p->res[s];
+    const int n = c->p->n_res;
+    for (int s = first_of(c->p, key); s < n && c->p->res_key[s] == key; s++) {
+        const struct stc_coll_res *r = &c->p->res[c->p->res_of_key[s]];
         if (r->n_ranks == c->g->n_ranks && r->n_nodes == c->g->n_nodes) {
             h->lo_log_ratio = (double)r->log_ratio[i];
             h->hi_log_ratio = (double)r->log_ratio[i + 1];
@@ -251,27 +287,33 @@ static void residual(const struct stc_coll_ctx *c, struct res_hit *h)
     h->exact = nearest < 1e-9 && off < 0.2;
 }
 
-static double seconds_at(const struct stc_coll_ctx *c, double bytes)
+static double seconds_at(const struct stc_coll_ctx *c, const struct choice *l,
+                         double bytes)
 {
     struct stc_coll_ctx at = *c;
+    struct choice other;
     at.bytes = bytes;
+    if (c->f->lib != STC_COLL_LIB_NCCL) {
+        choices_of(&at, &other);
+        l = &other;
+    }
     struct pick k;
-    choose_forced(&at, &k);
+    choose(&at, l, &k);
     return k.t.latency_s + k.t.bw_s;
 }
 
 /* Formula × residual. Where the residual falls between two grid points, the
  * product could dip; there the two ends are joined by a power law instead, so
  * that more bytes never take less time. */
-static double with_residual(const struct stc_coll_ctx *c, const struct pick *k,
-                            const struct res_hit *h)
+static double with_residual(const struct stc_coll_ctx *c, const struct choice *l,
+                            const struct pick *k, const struct res_hit *h)
 {
     double physics_s = k->t.latency_s + k->t.bw_s;
     if (h->distance < 0.0) return physics_s;
     if (h->hi_log_ratio >= h->lo_log_ratio || c->bytes <= h->lo_bytes ||
         c->bytes >= h->hi_bytes)
         return physics_s * exp(h->log_ratio);
-    double lo_s = seconds_at(c, h->lo_bytes), hi_s = seconds_at(c, h->hi_bytes);
+    double lo_s = seconds_at(c, l, h->lo_bytes), hi_s = seconds_at(c, l, h->hi_bytes);
     return lo_s * exp(h->log_ratio + h->frac * log(hi_s / lo_s));
 }
 
@@ -344,15 +386,15 @@ static void set_eff(const struct stc_coll_ctx *c, struct stc_coll_terms *t)
     t->eff_net = t->net_s > 0.0 ? t->net_bytes / (rail_Bps * t->net_s) : 1.0;
 }
 
-static void fill_est(const struct stc_coll_ctx *c, struct pick *k,
-                     const struct res_hit *h, struct stc_coll_est *out)
+static void fill_est(const struct stc_coll_ctx *c, const struct choice *l,
+                     struct pick *k, const struct res_hit *h, struct stc_coll_est *out)
 {
     double physics_s = eager_s(c, k->t.latency_s + k->t.bw_s);
     set_eff(c, &k->t);
     /* Eager adds to the formula; the residual of its series is over the sum. */
     double s = c->f->lib == STC_COLL_LIB_VLLM_EAGER && h->distance >= 0.0
                    ? physics_s * exp(h->log_ratio)
-                   : with_residual(c, k, h);
+                   : with_residual(c, l, k, h);
     out->seconds = h->distance >= 0.0 ? s : physics_s;
     out->physics_s = physics_s;
     out->residual = out->seconds / physics_s;
@@ -378,11 +420,13 @@ static void fill_est(const struct stc_coll_ctx *c, struct pick *k,
 
 static void ask(const struct stc_coll_ctx *c, struct pick *k, struct stc_coll_est *out)
 {
-    choose_forced(c, k);
+    struct choice l;
+    choices_of(c, &l);
+    choose(c, &l, k);
     struct res_hit h = {.distance = -1.0};
     /* Measurements were taken with NCCL's own choice: they say nothing of another. */
     if (!k->forced && c->f->max_ctas == 0) residual(c, &h);
-    fill_est(c, k, &h, out);
+    fill_est(c, &l, k, &h, out);
 }
 
 static bool trivial(const struct stc_group_shape *g, enum stc_coll coll, double bytes)
@@ -413,10 +457,12 @@ int stc_coll_candidates(const struct stc_coll_params *p,
     shape_check(g);
     if (trivial(g, coll, bytes)) return 0;
     struct stc_coll_ctx c;
+    struct choice l;
     struct pick k;
     int n = 0;
     ctx_make(&c, p, g, coll, bytes, force != NULL ? force : &no_force);
-    choose_forced(&c, &k);
+    choices_of(&c, &l);
+    choose(&c, &l, &k);
     for (int i = 0; i < N_ALGS; i++)
         for (int proto = 0; proto < STC_PROTO_COUNT && n < STC_COLL_CANDIDATES;
              proto++) {

@@ -11,23 +11,6 @@ double stc_coll_fill_s(double fill_s, double half_bytes, double bytes)
     return fill_s * bytes / (bytes + half_bytes);
 }
 
-double stc_coll_hop_s(const struct stc_coll_ctx *c, enum stc_coll_proto p)
-{
-    static const enum stc_cg term[STC_PROTO_COUNT] = {STC_CG_HOP_LL, STC_CG_HOP_LL128,
-                                                      STC_CG_HOP_SIMPLE};
-    if (c->nvlink) return stc_cg_s(c, term[p]);
-    return stc_max2(stc_nccl_pci_hop_s[p], c->g->intra_latency_s);
-}
-
-double stc_coll_base_s(const struct stc_coll_ctx *c, enum stc_coll_proto p)
-{
-    if (!c->nvlink && c->k > 1.0) return stc_nccl_pci_base_s[p];
-    double s = stc_cg_s(c, STC_CG_BASE);
-    if (p == STC_PROTO_LL128) s += stc_cg_s(c, STC_CG_ADD_LL128);
-    if (p == STC_PROTO_SIMPLE) s += stc_cg_s(c, STC_CG_ADD_SIMPLE);
-    return s;
-}
-
 /* NIC to NIC over one or two switches, as the fits and priors include it. */
 static const double usual_path_s[STC_FABRIC_TECH_COUNT] = {
     [STC_FABRIC_IB] = 1.5e-6,      [STC_FABRIC_ROCE] = 3e-6,
@@ -39,20 +22,6 @@ static const double usual_path_s[STC_FABRIC_TECH_COUNT] = {
 double stc_coll_path_extra_s(const struct stc_coll_ctx *c)
 {
     return stc_max2(0.0, c->g->nic_latency_s - usual_path_s[c->g->net]);
-}
-
-double stc_coll_net_hop_s(const struct stc_coll_ctx *c, enum stc_coll_proto p)
-{
-    static const enum stc_cn term[STC_PROTO_COUNT] = {STC_CN_HOP_LL, STC_CN_HOP_LL128,
-                                                      STC_CN_HOP_SIMPLE};
-    return c->cn[term[p]] + stc_coll_path_extra_s(c);
-}
-
-double stc_coll_ll_max_Bps(const struct stc_coll_ctx *c)
-{
-    int col = c->nodes <= 1.0 ? 0 : c->nodes <= 2.0 ? 1 : 2;
-    double ceil_Bps = stc_nccl_ll_max_Bps[stc_nccl_row(c->g->gen)][col];
-    return c->nodes > 1.0 ? ceil_Bps * c->cn[STC_CN_LL_SCALE] : ceil_Bps;
 }
 
 void stc_coll_terms_set(struct stc_coll_terms *t, double intra_s, double net_s)
@@ -71,37 +40,38 @@ static bool ll128_ok(const struct stc_coll_ctx *c)
            c->g->net == STC_FABRIC_EFA || c->g->net == STC_FABRIC_SLINGSHOT;
 }
 
-/* Seconds of the intra part: bytes over the port under a protocol, plus the
- * rank's own part copied inside its memory (it rides the same channels). */
-static double intra_ring_s(const struct stc_coll_ctx *c, enum stc_coll_proto p,
-                           double bytes)
+static void latencies(struct stc_coll_ctx *c)
 {
-    double port_Bps = c->port_Bps;
-    if (c->nvlink) {
-        bool ar = c->coll == STC_COLL_ALL_REDUCE;
-        port_Bps *= c->cg[ar ? STC_CG_EFF_ALLREDUCE : STC_CG_EFF_RING];
+    static const enum stc_cg hop[STC_PROTO_COUNT] = {STC_CG_HOP_LL, STC_CG_HOP_LL128,
+                                                     STC_CG_HOP_SIMPLE};
+    static const enum stc_cn net_hop[STC_PROTO_COUNT] = {
+        STC_CN_HOP_LL, STC_CN_HOP_LL128, STC_CN_HOP_SIMPLE};
+    double path_s = c->nodes > 1.0 ? stc_coll_path_extra_s(c) : 0.0;
+    double post_s = STC_NCCL_NET_POST_S * (c->g->cpu_amd ? 2.0 : 1.0);
+    for (int p = 0; p < STC_PROTO_COUNT; p++) {
+        c->hop_s[p] = c->nvlink
+                          ? stc_cg_s(c, hop[p])
+                          : stc_max2(stc_nccl_pci_hop_s[p], c->g->intra_latency_s);
+        c->net_hop_s[p] = c->cn[net_hop[p]] + path_s;
+        c->ring_hop_s[p] =
+            c->nodes <= 1.0
+                ? c->hop_s[p]
+                : stc_max2(c->hop_s[p], p == STC_PROTO_SIMPLE ? 3.0 * post_s : post_s);
+        c->base_s[p] = stc_nccl_pci_base_s[p];
     }
-    if (p == STC_PROTO_LL)
-        return bytes / stc_min2(stc_coll_ll_max_Bps(c), port_Bps * STC_NCCL_LL_SHARE);
-    if (p == STC_PROTO_LL128) {
-        double ch_Bps = stc_nccl_channel_Bps[stc_nccl_row(c->g->gen)] * c->max_channels;
-        port_Bps = stc_min2(port_Bps * STC_NCCL_LL128_SHARE, ch_Bps);
-    }
-    double s = bytes / port_Bps;
-    bool copies = c->coll == STC_COLL_ALL_REDUCE || c->coll == STC_COLL_ALL_GATHER ||
-                  c->coll == STC_COLL_REDUCE_SCATTER;
-    if (c->nvlink && copies && c->nodes <= 1.0)
-        s += c->bytes / (c->n * c->g->intra_Bps * c->cg[STC_CG_OWN_COPY]);
-    return s;
+    if (!c->nvlink && c->k > 1.0) return;
+    double base_s = stc_cg_s(c, STC_CG_BASE);
+    c->base_s[STC_PROTO_LL] = base_s;
+    c->base_s[STC_PROTO_LL128] = base_s + stc_cg_s(c, STC_CG_ADD_LL128);
+    c->base_s[STC_PROTO_SIMPLE] = base_s + stc_cg_s(c, STC_CG_ADD_SIMPLE);
 }
 
-/* Share of the NICs that a protocol reaches, as bytes per second of one rail. */
-static double rail_eff_Bps(const struct stc_coll_ctx *c, enum stc_coll_proto p)
+/* Most that LL moves by NCCL's constants, bus bandwidth of the whole group. */
+static double ll_max_Bps(const struct stc_coll_ctx *c)
 {
-    if (p == STC_PROTO_LL)
-        return stc_min2(c->rail_Bps * STC_NCCL_LL_SHARE,
-                        stc_coll_ll_max_Bps(c) / c->n_rails);
-    return c->rail_Bps * c->cn[p == STC_PROTO_LL128 ? STC_CN_EFF_LL128 : STC_CN_EFF];
+    int col = c->nodes <= 1.0 ? 0 : c->nodes <= 2.0 ? 1 : 2;
+    double ceil_Bps = stc_nccl_ll_max_Bps[stc_nccl_row(c->g->gen)][col];
+    return c->nodes > 1.0 ? ceil_Bps * c->cn[STC_CN_LL_SCALE] : ceil_Bps;
 }
 
 /* A rank whose rail takes part of its traffic out of the node sends the rest
@@ -111,6 +81,44 @@ static double inside_share(const struct stc_coll_ctx *c)
     if (c->nodes <= 1.0) return 1.0;
     if (c->k <= 1.0) return 0.0;
     return c->n_rails >= c->k ? (c->k - 1.0) / c->k : 1.0;
+}
+
+double stc_coll_tree_load(double n_nodes)
+{
+    return n_nodes <= 1.0 ? 0.0 : n_nodes <= 2.0 ? 1.0 : n_nodes <= 3.0 ? 1.5 : 2.0;
+}
+
+void stc_coll_ctx_rates(struct stc_coll_ctx *c)
+{
+    bool ar = c->coll == STC_COLL_ALL_REDUCE;
+    double port_Bps = c->port_Bps, ll_Bps = ll_max_Bps(c);
+    double ch_Bps = stc_nccl_channel_Bps[stc_nccl_row(c->g->gen)] * c->max_channels;
+    latencies(c);
+    if (c->nvlink) port_Bps *= c->cg[ar ? STC_CG_EFF_ALLREDUCE : STC_CG_EFF_RING];
+    c->ring_Bps[STC_PROTO_LL] = stc_min2(ll_Bps, port_Bps * STC_NCCL_LL_SHARE);
+    c->ring_Bps[STC_PROTO_LL128] = stc_min2(port_Bps * STC_NCCL_LL128_SHARE, ch_Bps);
+    c->ring_Bps[STC_PROTO_SIMPLE] = port_Bps;
+    bool copies =
+        ar || c->coll == STC_COLL_ALL_GATHER || c->coll == STC_COLL_REDUCE_SCATTER;
+    c->own_Bps = c->nvlink && copies && c->nodes <= 1.0
+                     ? c->n * c->g->intra_Bps * c->cg[STC_CG_OWN_COPY]
+                     : 0.0;
+    c->inside_share = inside_share(c);
+    c->tree_load = stc_coll_tree_load(c->nodes);
+    c->net_Bps[STC_PROTO_LL] =
+        stc_min2(c->rail_Bps * STC_NCCL_LL_SHARE, ll_Bps / c->n_rails);
+    c->net_Bps[STC_PROTO_LL128] = c->rail_Bps * c->cn[STC_CN_EFF_LL128];
+    c->net_Bps[STC_PROTO_SIMPLE] = c->rail_Bps * c->cn[STC_CN_EFF];
+}
+
+/* Seconds of the intra part: bytes over the port under a protocol, plus the
+ * rank's own part copied inside its memory (it rides the same channels). */
+static double intra_ring_s(const struct stc_coll_ctx *c, enum stc_coll_proto p,
+                           double bytes)
+{
+    double s = bytes / c->ring_Bps[p];
+    if (p != STC_PROTO_LL && c->own_Bps > 0.0) s += c->bytes / c->own_Bps;
+    return s;
 }
 
 /* ==== ring ==== */
@@ -124,21 +132,16 @@ static bool ring_applies(const struct stc_coll_ctx *c, enum stc_coll_proto p)
 static void ring_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
                       struct stc_coll_terms *t)
 {
-    double hop_s = stc_coll_hop_s(c, p);
-    if (c->nodes > 1.0) {
-        double post_s = STC_NCCL_NET_POST_S * (c->g->cpu_amd ? 2.0 : 1.0);
-        hop_s = stc_max2(hop_s, p == STC_PROTO_SIMPLE ? 3.0 * post_s : post_s);
-    }
-    t->latency_s = stc_coll_base_s(c, p) + (c->steps - c->hops_net) * hop_s;
-    if (c->hops_net > 0.0) t->latency_s += c->hops_net * stc_coll_net_hop_s(c, p);
+    t->latency_s = c->base_s[p] + (c->steps - c->hops_net) * c->ring_hop_s[p];
+    if (c->hops_net > 0.0) t->latency_s += c->hops_net * c->net_hop_s[p];
     if (p == STC_PROTO_SIMPLE && c->nvlink && c->nodes <= 1.0)
         t->latency_s += stc_coll_fill_s(stc_cg_s(c, STC_CG_FILL),
                                         c->cg[STC_CG_FILL_HALF], c->bytes);
 
-    t->intra_bytes = c->bytes * c->rf * inside_share(c);
+    t->intra_bytes = c->bytes * c->rf * c->inside_share;
     double intra_s = t->intra_bytes > 0.0 ? intra_ring_s(c, p, t->intra_bytes) : 0.0;
     t->net_bytes = c->nodes > 1.0 ? c->bytes * c->rf / c->n_rails : 0.0;
-    double net_s = t->net_bytes > 0.0 ? t->net_bytes / rail_eff_Bps(c, p) : 0.0;
+    double net_s = t->net_bytes > 0.0 ? t->net_bytes / c->net_Bps[p] : 0.0;
     stc_coll_terms_set(t, intra_s, net_s);
 }
 
@@ -163,12 +166,10 @@ static bool pat_applies(const struct stc_coll_ctx *c, enum stc_coll_proto p)
 static void pat_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
                      struct stc_coll_terms *t)
 {
-    t->latency_s =
-        stc_coll_base_s(c, p) + ceil(c->log2_nodes) * stc_coll_net_hop_s(c, p);
+    t->latency_s = c->base_s[p] + ceil(c->log2_nodes) * c->net_hop_s[p];
     t->intra_bytes = 0.0;
     t->net_bytes = c->bytes * c->rf / c->n_rails;
-    stc_coll_terms_set(t, 0.0,
-                       t->net_bytes / (rail_eff_Bps(c, p) * STC_NCCL_PAT_SHARE));
+    stc_coll_terms_set(t, 0.0, t->net_bytes / (c->net_Bps[p] * STC_NCCL_PAT_SHARE));
 }
 
 const struct stc_coll_alg stc_coll_alg_pat = {
@@ -181,11 +182,6 @@ const struct stc_coll_alg stc_coll_alg_pat = {
 };
 
 /* ==== tree: a chain in the node, a double binary tree between nodes ==== */
-
-double stc_coll_tree_load(double n_nodes)
-{
-    return n_nodes <= 1.0 ? 0.0 : n_nodes <= 2.0 ? 1.0 : n_nodes <= 3.0 ? 1.5 : 2.0;
-}
 
 static bool tree_applies(const struct stc_coll_ctx *c, enum stc_coll_proto p)
 {
@@ -204,18 +200,18 @@ static double net_fill_s(const struct stc_coll_ctx *c)
 static void tree_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
                       struct stc_coll_terms *t)
 {
-    t->latency_s = stc_coll_base_s(c, p) + 2.0 * (c->k - 1.0) * stc_coll_hop_s(c, p);
-    if (c->nodes > 1.0) t->latency_s += 2.0 * c->log2_nodes * stc_coll_net_hop_s(c, p);
+    t->latency_s = c->base_s[p] + 2.0 * (c->k - 1.0) * c->hop_s[p];
+    if (c->nodes > 1.0) t->latency_s += 2.0 * c->log2_nodes * c->net_hop_s[p];
     if (p == STC_PROTO_SIMPLE && c->nodes > 1.0) t->latency_s += net_fill_s(c);
-    t->intra_bytes = 2.0 * c->bytes * inside_share(c);
+    t->intra_bytes = 2.0 * c->bytes * c->inside_share;
     double intra_s = 0.0;
     if (c->k > 1.0) {
         double share =
             STC_NCCL_TREE_SHARE * (c->nodes <= 1.0 ? STC_NCCL_TREE_NODE_SHARE : 1.0);
         intra_s = intra_ring_s(c, p, t->intra_bytes) / share;
     }
-    t->net_bytes = c->bytes * stc_coll_tree_load(c->nodes) / c->n_rails;
-    double net_s = t->net_bytes > 0.0 ? t->net_bytes / rail_eff_Bps(c, p) : 0.0;
+    t->net_bytes = c->bytes * c->tree_load / c->n_rails;
+    double net_s = t->net_bytes > 0.0 ? t->net_bytes / c->net_Bps[p] : 0.0;
     stc_coll_terms_set(t, intra_s, net_s);
 }
 
@@ -283,12 +279,12 @@ static bool nvls_tree_applies(const struct stc_coll_ctx *c, enum stc_coll_proto 
 static void nvls_tree_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
                            struct stc_coll_terms *t)
 {
-    t->latency_s = nvls_latency_s(c) + 2.0 * c->log2_nodes * stc_coll_net_hop_s(c, p) +
-                   net_fill_s(c);
+    t->latency_s =
+        nvls_latency_s(c) + 2.0 * c->log2_nodes * c->net_hop_s[p] + net_fill_s(c);
     t->intra_bytes = nvls_port_bytes(c);
-    t->net_bytes = c->bytes * stc_coll_tree_load(c->nodes) / c->n_rails;
+    t->net_bytes = c->bytes * c->tree_load / c->n_rails;
     stc_coll_terms_set(t, t->intra_bytes / (c->port_Bps * c->cg[STC_CG_EFF_NVLS]),
-                       t->net_bytes / rail_eff_Bps(c, p));
+                       t->net_bytes / c->net_Bps[p]);
 }
 
 const struct stc_coll_alg stc_coll_alg_nvls_tree = {
@@ -313,9 +309,8 @@ static void collnet_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
                          struct stc_coll_terms *t)
 {
     bool nvls = nvls_gpu(c, p);
-    t->latency_s =
-        STC_NCCL_COLLNET_HOP_S + stc_coll_path_extra_s(c) +
-        (nvls ? nvls_latency_s(c) : stc_coll_base_s(c, p) + 2.0 * stc_coll_hop_s(c, p));
+    t->latency_s = STC_NCCL_COLLNET_HOP_S + stc_coll_path_extra_s(c) +
+                   (nvls ? nvls_latency_s(c) : c->base_s[p] + 2.0 * c->hop_s[p]);
     /* Up to the rail's GPU and back down: reduce-scatter and all-gather inside. */
     t->intra_bytes =
         c->k > 1.0 ? (nvls ? nvls_port_bytes(c) : 2.0 * c->bytes * (c->k - 1.0) / c->k)
@@ -324,7 +319,7 @@ static void collnet_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
         c->nvlink ? c->cg[nvls ? STC_CG_EFF_NVLS : STC_CG_EFF_ALLREDUCE] : 1.0;
     t->net_bytes = c->bytes / c->n_rails;
     stc_coll_terms_set(t, c->k > 1.0 ? t->intra_bytes / (c->port_Bps * share) : 0.0,
-                       t->net_bytes / (rail_eff_Bps(c, p) * STC_NCCL_COLLNET_SHARE));
+                       t->net_bytes / (c->net_Bps[p] * STC_NCCL_COLLNET_SHARE));
 }
 
 const struct stc_coll_alg stc_coll_alg_collnet = {

@@ -33,6 +33,16 @@ struct stc_coll_ctx {
     double rail_Bps; /* one rail between nodes, shared NICs counted */
     double n_rails;  /* rails of the group in one node: min(NICs, ranks) */
     double max_channels; /* CTAs that NCCL would use for a large message */
+    /* By protocol, whatever the bytes (stc_coll_ctx_rates): */
+    double base_s[STC_PROTO_COUNT];     /* launch */
+    double hop_s[STC_PROTO_COUNT];      /* one hop inside the node */
+    double ring_hop_s[STC_PROTO_COUNT]; /* the same on a ring that leaves it too */
+    double net_hop_s[STC_PROTO_COUNT];  /* one hop between nodes */
+    double ring_Bps[STC_PROTO_COUNT];   /* out of a port on a ring */
+    double net_Bps[STC_PROTO_COUNT];    /* out of one rail */
+    double own_Bps;      /* of S: a rank's own part copied beside it; 0: no such copy */
+    double inside_share; /* of a rank's traffic that stays in the node */
+    double tree_load;    /* stc_coll_tree_load */
 };
 
 /* What time_s answers. eff_*: share of g->intra_Bps and g->nic_Bps reached. */
@@ -49,6 +59,7 @@ struct stc_coll_alg {
     enum stc_coll_algo id;
     uint16_t colls; /* bit per collective, and */
     uint8_t protos; /* per protocol, for which applies() is asked at all */
+    /* Looks at the bytes for a serving library's own kernels only. */
     bool (*applies)(const struct stc_coll_ctx *c, enum stc_coll_proto p);
     void (*time_s)(const struct stc_coll_ctx *c, enum stc_coll_proto p,
                    struct stc_coll_terms *out);
@@ -83,17 +94,12 @@ static inline double stc_cg_s(const struct stc_coll_ctx *c, enum stc_cg i)
     return c->cg[i] * c->t_scale;
 }
 
-/* Latency of one hop inside the node under a protocol. */
-double stc_coll_hop_s(const struct stc_coll_ctx *c, enum stc_coll_proto p);
-/* Launch under a protocol. */
-double stc_coll_base_s(const struct stc_coll_ctx *c, enum stc_coll_proto p);
-double stc_coll_net_hop_s(const struct stc_coll_ctx *c, enum stc_coll_proto p);
+/* What depends on the protocol but not on the bytes; the rest of c is filled. */
+void stc_coll_ctx_rates(struct stc_coll_ctx *c);
 /* What the path adds to the fabric's usual one. */
 double stc_coll_path_extra_s(const struct stc_coll_ctx *c);
 /* Pipeline of chunks that grow with the message: F S / (S + S_half). */
 double stc_coll_fill_s(double fill_s, double half_bytes, double bytes);
-/* NCCL's ceiling of LL, bus bandwidth of the whole group. */
-double stc_coll_ll_max_Bps(const struct stc_coll_ctx *c);
 /* Sets bw_s from the seconds each side needs. */
 void stc_coll_terms_set(struct stc_coll_terms *t, double intra_s, double net_s);
 

@@ -7,8 +7,7 @@
 /* Launch of grouped send/recv on this group. */
 static double base_s(const struct stc_coll_ctx *c)
 {
-    if (c->nodes > 1.0)
-        return c->cn[STC_CN_BASE_P2P] + stc_coll_net_hop_s(c, STC_PROTO_LL);
+    if (c->nodes > 1.0) return c->cn[STC_CN_BASE_P2P] + c->net_hop_s[STC_PROTO_LL];
     return c->nvlink ? stc_cg_s(c, STC_CG_BASE_P2P) : stc_nccl_pci_base_s[STC_PROTO_LL];
 }
 
@@ -92,14 +91,14 @@ static void hier_time(const struct stc_coll_ctx *c, enum stc_coll_proto p,
             c->f->hier_net_frac > 0.0 ? stc_min2(1.0, c->f->hier_net_frac) : 1.0;
         double away = c->bytes * (c->n - c->k) / c->n;
         t->latency_s = base_s(c) + fill_s(c) + STC_NCCL_NET_POST_S * (c->nodes - 1.0) +
-                       stc_coll_hop_s(c, STC_PROTO_LL);
+                       c->hop_s[STC_PROTO_LL];
         t->intra_bytes = c->bytes * (c->k - 1.0) / c->n + away * (c->k - 1.0) / c->k;
         t->net_bytes = away * frac * c->k / c->n_rails;
         stc_coll_terms_set(t, port_s(c, t->intra_bytes), rail_s(c, t->net_bytes));
         return;
     }
-    t->latency_s = stc_coll_base_s(c, p) + 2.0 * (c->k - 1.0) * stc_coll_hop_s(c, p) +
-                   2.0 * (c->nodes - 1.0) * stc_coll_net_hop_s(c, p);
+    t->latency_s = c->base_s[p] + 2.0 * (c->k - 1.0) * c->hop_s[p] +
+                   2.0 * (c->nodes - 1.0) * c->net_hop_s[p];
     t->intra_bytes = 2.0 * c->bytes * (c->k - 1.0) / c->k;
     t->net_bytes = 2.0 * (c->nodes - 1.0) / c->nodes * c->bytes / c->n_rails;
     double eff = c->nvlink ? c->cg[STC_CG_EFF_ALLREDUCE] : 1.0;

@@ -155,8 +155,15 @@ void stc_coll_params_index(struct stc_coll_params *p)
         struct stc_coll_res *r = &p->res[i];
         r->log2_ranks = log2((double)r->n_ranks);
         r->log2_nodes = log2((double)r->n_nodes);
-        p->res_key[i] =
+        uint32_t key =
             stc_coll_res_key(r->gen, r->lib, r->coll, r->net, r->n_nodes > 1);
+        int at = i;
+        for (; at > 0 && p->res_key[at - 1] > key; at--) {
+            p->res_key[at] = p->res_key[at - 1];
+            p->res_of_key[at] = p->res_of_key[at - 1];
+        }
+        p->res_key[at] = key;
+        p->res_of_key[at] = (uint8_t)i;
     }
 }
 

@@ -135,9 +135,11 @@ struct stc_coll_params {
     struct stc_coll_net_fit net[STC_FABRIC_TECH_COUNT];
     struct stc_coll_custom_fit custom[STC_COLL_LIB_COUNT][STC_GEN_COUNT];
     struct stc_coll_res res[STC_RES_SERIES];
-    uint32_t
-        res_key[STC_RES_SERIES]; /* stc_coll_res_key of each: a query reads one line */
     int n_res;
+    /* Filled by stc_coll_params_index: the keys (stc_coll_res_key) in order, and whose
+     * they are; equal keys in the order of res. */
+    uint32_t res_key[STC_RES_SERIES];
+    uint8_t res_of_key[STC_RES_SERIES];
     /* [family][tier], families COLL_NVLINK, COLL_NET, COLL_CUSTOM, P2P */
     double sigma_log[STC_FAMILY_COUNT][STC_TIER_COUNT];
     bool use_residual; /* off: physics × efficiency alone */
