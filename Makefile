@@ -223,9 +223,9 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB)
 ## bench: time the queue, the solver and the step; rows go to build/bench.csv
 bench: all $(BENCHES)
 	$(Q)BUILD=$(BUILD) bash tests/run_bench.sh $(BENCHES)
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libtests.a $(LIB)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) $< $(LIB) $(LDLIBS) $(MPI_LIBS) -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $< $(BUILD)/libtests.a $(LIB) $(LDLIBS) $(MPI_LIBS) -o $@
 
 ## validate: forecast every published measurement and print the errors
 validate: all

@@ -16,7 +16,7 @@
  * LIMITS. 3 million operators are linked (64 MB); further ones count by their
  * kernels only, and the remark says so.
  *
- * COST. 1 GB in about 4 s and 33 MB (tests/gen_kineto.c, one core).
+ * COST. 1 GB in about 4 s and 33 MB (make bench: kineto_json).
  */
 #include "calib/import.h"
 

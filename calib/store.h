@@ -18,7 +18,7 @@
  * ERRORS. As sim/base/db.h: a store of a newer version, a damaged one and a file
  * that is none are refused with one line.
  *
- * COST. add: about 5 us (tests/test_store.c: 100,000 rows within 3 s).
+ * COST. add: about 5 us (make bench: store_import).
  */
 #ifndef STC_CALIB_STORE_H
 #define STC_CALIB_STORE_H

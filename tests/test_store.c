@@ -1,16 +1,15 @@
 /* The calibration store: facts stay, files read twice add nothing, no kill and no
  * damaged file leaves anything but a valid store and one line. */
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "calib/export.h"
 #include "calib/import.h"
 #include "calib/store.h"
+#include "tests/kill_kit.h"
 #include "tests/testing.h"
 
 static struct stc_diag diag;
@@ -196,37 +195,25 @@ START_TEST(store_fits_name_what_they_used)
 }
 END_TEST
 
-START_TEST(store_imports_100000_rows_within_3_s)
-{
-    struct stc_store *s = open_store("a.db", STC_DB_CREATE);
-    struct timespec a, b;
-    write_gemms("g.csv", 100000);
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
-    ck_assert_int_eq(import(s, "g.csv").n_new, 100000);
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
-    double seconds =
-        (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    ck_assert_double_le(seconds, 3.0);
-#else
-    ck_assert_double_le(seconds, 30.0);
-#endif
-    stc_store_close(s);
-}
-END_TEST
-
 /* ==== kill -9 ==== */
+
+struct child {
+    struct stc_kill moment;
+    int fd;
+};
 
 static void report_commit(void *ctx, int64_t n_rows)
 {
-    int fd = *(int *)ctx;
-    ck_assert_int_eq(write(fd, &n_rows, sizeof n_rows), (ssize_t)sizeof n_rows);
+    struct child *c = ctx;
+    ck_assert_int_eq(write(c->fd, &n_rows, sizeof n_rows), (ssize_t)sizeof n_rows);
+    stc_kill_step(&c->moment);
 }
 
-static void child(int fd)
+static void child(struct child *c)
 {
     struct stc_store *s = NULL;
-    struct stc_import_opts o = {.on_commit = report_commit, .ctx = &fd};
+    struct stc_import_opts o = {.on_commit = report_commit, .ctx = c};
+    stc_kill_step(&c->moment);
     if (stc_store_open(&s, path("k.db"), STC_DB_CREATE, &diag) != STC_OK) _exit(3);
     if (stc_import_file(s, path("g.csv"), &o, NULL, &diag) != STC_OK) _exit(4);
     stc_store_close(s);
@@ -235,27 +222,28 @@ static void child(int fd)
 
 START_TEST(store_killed_at_any_moment_keeps_what_was_committed)
 {
-    enum { ROWS = 30000, KILLS = 50 };
-    uint64_t x = 88172645463325252u;
+    enum { ROWS = 30000, KILLS = 50, BATCHES = ROWS / STC_STORE_BATCH };
+    struct stc_rng rng;
     int n_killed = 0;
     write_gemms("g.csv", ROWS);
+    stc_rng_seed(&rng, 9, "kills");
     for (int i = 0; i < KILLS; i++) {
         int fd[2];
         int64_t said = 0, n = 0;
+        struct child c;
         ck_assert_int_eq(pipe(fd), 0);
         (void)remove(path("k.db"));
         (void)remove(path("k.db-wal"));
         (void)remove(path("k.db-shm"));
+        c.fd = fd[1];
+        stc_kill_choose(&c.moment, &rng, BATCHES, 20000000);
         pid_t pid = fork();
         ck_assert_int_ge(pid, 0);
-        if (pid == 0) child(fd[1]);
+        if (pid == 0) child(&c);
         (void)close(fd[1]);
-        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-        const struct timespec wait = {.tv_nsec = (long)(x % 150000000u)};
-        (void)nanosleep(&wait, NULL);
-        (void)kill(pid, SIGKILL);
         int status = 0;
         ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
         n_killed += WIFSIGNALED(status) ? 1 : 0;
         while (read(fd[0], &n, sizeof n) == (ssize_t)sizeof n)
             said = n;
@@ -273,7 +261,8 @@ START_TEST(store_killed_at_any_moment_keeps_what_was_committed)
         }
         stc_store_close(s);
     }
-    ck_assert_int_gt(n_killed, KILLS / 5); /* else the moments test nothing */
+    printf("store/kill -9: %d of %d imports died under way\n", n_killed, KILLS);
+    ck_assert_int_ge(n_killed, KILLS * 4 / 5); /* else the moments test nothing */
 }
 END_TEST
 
@@ -418,7 +407,6 @@ static Suite *store_suite(void)
     tcase_add_test(t, store_every_fact_knows_file_and_line);
     tcase_add_test(t, store_forgotten_facts_leave_and_come_back_when_said_again);
     tcase_add_test(t, store_fits_name_what_they_used);
-    tcase_add_test(t, store_imports_100000_rows_within_3_s);
     tcase_add_test(t, store_killed_at_any_moment_keeps_what_was_committed);
     tcase_add_test(t, store_newer_is_refused_with_a_sentence);
     tcase_add_test(t, store_damaged_ones_give_one_line);

@@ -7,14 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "tests/kill_kit.h"
 #include "tests/testing.h"
 #include "tests/tune_kit.h"
 
 static struct stc_arena fixed = STC_ARENA_INIT;
 static struct stc_run_params params;
+enum { KILLS = 20 };
 
 static void setup(void)
 {
@@ -322,13 +323,23 @@ END_TEST
 
 /* ==== robustness ==== */
 
-static void search_in_child(const struct stc_scenario *s, const char *journal)
+static void step_done(void *ctx, const char *what, long done, long total, double best_s)
+{
+    (void)what, (void)done, (void)total, (void)best_s;
+    stc_kill_step(ctx);
+}
+
+static enum stc_err search(const struct stc_scenario *s, const char *journal,
+                           struct stc_kill *moment, struct stc_tune_result *r,
+                           struct stc_diag *diag)
 {
     struct stc_arena a = STC_ARENA_INIT;
-    struct stc_tune_result r;
-    struct stc_diag diag;
-    struct stc_tune_opts o = {.n_threads = 1, .journal = journal};
-    _exit(stc_tune_run(&a, s, &params, &o, &r, &diag) == STC_OK ? 0 : 1);
+    struct stc_tune_opts o = {
+        .n_threads = 1, .journal = journal, .progress = step_done, .ctx = moment};
+    stc_kill_step(moment);
+    enum stc_err err = stc_tune_run(&a, s, &params, &o, r, diag);
+    stc_arena_free(&a);
+    return err;
 }
 
 START_TEST(test_killed_search_resumes)
@@ -338,6 +349,7 @@ START_TEST(test_killed_search_resumes)
     struct stc_tune_result whole, resumed;
     struct stc_diag diag = {""};
     struct stc_rng rng;
+    struct stc_kill moment = {.at = -1};
     char path[] = "/tmp/stepcast-journal-XXXXXX";
     int killed = 0;
     int fd = mkstemp(path);
@@ -349,19 +361,21 @@ START_TEST(test_killed_search_resumes)
         "tune.schedule", "tune.recompute_layers", "tune.shard"};
     for (size_t i = 0; i < sizeof open / sizeof open[0]; i++)
         set(&s, open[i], "free");
+    stc_assert_ok(search(&s, NULL, &moment, &resumed, &diag), &diag);
+    const long n_steps = moment.n_steps;
+    ck_assert_int_gt(n_steps, 50);
     ck_assert_int_eq(run(&s, 0, 2, 10, &a, &whole), STC_OK);
     stc_rng_seed(&rng, 3, "kills");
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < KILLS; i++) {
         struct stc_tune_opts o = {.n_threads = 2, .journal = path};
         int status;
         unlink(path);
+        stc_kill_choose(&moment, &rng, n_steps - 1, 8000000);
         pid_t pid = fork();
-        if (pid == 0) search_in_child(&s, path);
-        double wait_s = stc_rng_uniform(&rng) * 1.2 * whole.wall_s;
-        struct timespec t = {(time_t)wait_s, (long)(1e9 * (wait_s - floor(wait_s)))};
-        nanosleep(&t, NULL);
-        kill(pid, SIGKILL);
-        waitpid(pid, &status, 0);
+        if (pid == 0)
+            _exit(search(&s, path, &moment, &resumed, &diag) == STC_OK ? 0 : 1);
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
         killed += WIFSIGNALED(status);
         stc_assert_ok(stc_tune_run(&a, &s, &params, &o, &resumed, &diag), &diag);
         same_ranking(&whole, &resumed);
@@ -369,9 +383,9 @@ START_TEST(test_killed_search_resumes)
             ck_assert_uint_eq(whole.count[k].n, resumed.count[k].n);
     }
     printf(
-        "tune/kill -9: %d of 20 runs died under way, all resumed to the same ranking\n",
-        killed);
-    ck_assert_int_gt(killed, 5);
+        "tune/kill -9: %d of %d runs died under way, all resumed to the same ranking\n",
+        killed, KILLS);
+    ck_assert_int_ge(killed, KILLS * 4 / 5);
     unlink(path);
     stc_arena_free(&a);
 }
