@@ -256,6 +256,7 @@ enum stc_err stc_cost_rows_read(struct stc_arena *a, const char *folder,
         {"attention_prefill.csv", take_prefill},
         {"attention_decode.csv", take_decode},
         {"attention_train.csv", take_train},
+        {"attention_train_nvl72.csv", take_train},
         {"moe.csv", take_moe},
     };
     return read_all(a, folder, sources, sizeof sources / sizeof sources[0], out, diag);

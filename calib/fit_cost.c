@@ -300,7 +300,8 @@ static bool pool_rows(const struct stc_fit_group *g, int n, const struct stc_fit
 bool stc_fit_pooled(const struct stc_fit_group *g, int n, uint8_t family,
                     uint8_t variant, const char *without, struct stc_fit *out)
 {
-    enum { MOST = 2400, STEPS = 30 };
+    /* fewer rows say little of a GPU that none of them is of: what is near weighs more */
+    enum { MOST = 2400, STEPS = 30, LEAST = 400 };
     struct stc_fit_opt opt = {.fit_rows = MOST};
     struct stc_fit_group pool = {.arena = STC_ARENA_INIT};
     int n_par;
@@ -310,7 +311,7 @@ bool stc_fit_pooled(const struct stc_fit_group *g, int n, uint8_t family,
                             .family = family,
                             .variant = variant,
                             .tier = STC_TIER_TRANSFERRED};
-    bool ok = pool_rows(g, n, out, without, MOST, &pool);
+    bool ok = pool_rows(g, n, out, without, MOST, &pool) && pool.n >= LEAST;
     if (ok) {
         out->gen = pool.rows[0].gpu->gen;
         out->n_rows = pool.n;

@@ -377,6 +377,20 @@ static double kept_output(const struct stc_nodes *s, const struct stc_bnode *n,
     return n->tp == STC_TP_ROW && n->sp ? out / s->tp : out;
 }
 
+/* The up-projections of latent attention, and what follows up to the core. */
+static int is_latent_up(const struct stc_bnode *n)
+{
+    return n->op.id == STC_OP_Q_UP || n->op.id == STC_OP_KV_UP ||
+           n->op.id == STC_OP_ROTARY || n->op.id == STC_OP_CAST;
+}
+
+enum stc_selective stc_build_selective(const struct stc_build *b)
+{
+    if (b->stack->selective_ops == 2 && b->model->mla_kv_rank > 0)
+        return STC_SELECT_LATENT;
+    return b->stack->selective_ops ? STC_SELECT_OPS : STC_SELECT_CORE;
+}
+
 static int selective(const struct stc_build *b, enum stc_block block)
 {
     return b->layout->recompute == STC_RECOMPUTE_SELECTIVE &&
@@ -384,20 +398,27 @@ static int selective(const struct stc_build *b, enum stc_block block)
            (block == STC_BLOCK_LAYER || block == STC_BLOCK_MTP);
 }
 
+/* Of fused attention its log-sum-exp alone: the rest is computed again. */
+static double lse_bytes(const struct stc_nodes *s, const struct stc_bnode *n)
+{
+    return n->op.write_bytes / s->elem / n->op.shape.attn.head_dim_v * 4.0;
+}
+
 /* Keep of the forward under selective recompute. */
 static void selective_keep(struct stc_nodes *s)
 {
     int products = 0;
+    enum stc_selective how = stc_build_selective(s->b);
     for (int i = 0; i < s->n; i++) {
         struct stc_bnode *n = &s->node[i];
-        if (!s->b->stack->selective_ops) {
+        if (how == STC_SELECT_CORE) {
             n->op.keep_bytes = n->selective ? 0 : n->op.keep_bytes;
+        } else if (how == STC_SELECT_LATENT) {
+            if (n->op.kind == STC_OP_ATTENTION) n->op.keep_bytes = lse_bytes(s, n);
         } else if (n->op.kind == STC_OP_GEMM && n->weights) {
             n->op.keep_bytes = kept_output(s, n, kept_part(s, n, &products));
         } else if (n->op.kind == STC_OP_ATTENTION) {
-            n->op.keep_bytes = n->op.write_bytes + n->op.write_bytes / s->elem /
-                                                       n->op.shape.attn.head_dim_v *
-                                                       4.0;
+            n->op.keep_bytes = n->op.write_bytes + lse_bytes(s, n);
         } else {
             n->op.keep_bytes =
                 i == 0 ? n->op.keep_bytes : 0; /* the first norm's: the layer's input */
@@ -427,12 +448,14 @@ static void put_recompute(struct emit *e, int whole)
 {
     const struct stc_nodes *s = e->s;
     int products = 0;
+    enum stc_selective how = stc_build_selective(s->b);
     e->pass = STC_PASS_RECOMPUTE;
     for (int i = 0; i < s->n; i++) {
         const struct stc_bnode *n = &s->node[i];
-        if (whole || (!s->b->stack->selective_ops && is_core(n))) {
+        if (whole || (how == STC_SELECT_CORE && is_core(n)) ||
+            (how == STC_SELECT_LATENT && is_latent_up(n))) {
             fwd_node(e, n);
-        } else if (s->b->stack->selective_ops) {
+        } else if (how == STC_SELECT_OPS) {
             put_again(e, n, &products);
         }
     }

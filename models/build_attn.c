@@ -107,11 +107,19 @@ static void unfused_core(struct stc_nodes *s, const struct attn *a)
 
 static void fused_core(struct stc_nodes *s, const struct attn *a)
 {
-    double mb = s->b->layout->micro_batch * a->docs, e = s->elem;
+    double mb = s->b->layout->micro_batch * a->docs, wide = s->elem, e = wide;
+    double n_q = mb * a->q_len * a->heads * a->qk,
+           n_o = mb * a->q_len * a->heads * a->v,
+           n_kv = mb * a->kv_len * a->kv_heads * (a->qk + a->v);
+    if (stc_build_attn_8bit(s->b)) { /* casts of Q, K, V; of the output's gradient */
+        e = 1;
+        struct stc_bnode *c = stc_node_mem(s, STC_OP_CAST, STC_MEMOP_CAST,
+                                           (n_q + n_kv) * wide, (n_q + n_kv) * e);
+        stc_node_bwd(c, STC_MEMOP_CAST, n_o * wide, n_o * e, 1);
+    }
     struct stc_bnode *n = stc_node_batched(s, STC_OP_ATTN, 1, 1, 1, 1);
-    double q = mb * a->q_len * a->heads * a->qk * e,
-           o = mb * a->q_len * a->heads * a->v * e;
-    double kv = mb * a->kv_len * a->kv_heads * (a->qk + a->v) * e;
+    double q = n_q * e, o = n_o * wide, kv = n_kv * e;
+    if (e < wide) n->op.dtype = STC_DTYPE_FP8;
     double batch = ceil(mb - 1e-9); /* whole pieces; the queries stay as many */
     n->op.kind = STC_OP_ATTENTION;
     n->op.shape.attn =

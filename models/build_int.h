@@ -97,9 +97,13 @@ void stc_nodes_norm(struct stc_nodes *s, enum stc_op_id id, double tokens,
 /* Formats: what an activation's element takes, which dtype the products have. */
 double stc_build_elem_bytes(const struct stc_build *b);
 enum stc_dtype stc_build_act_dtype(const struct stc_build *b);
-int stc_build_flash(const struct stc_build *b);   /* fused attention in effect */
-int stc_build_dropout(const struct stc_build *b); /* dropout layers are there */
+int stc_build_flash(const struct stc_build *b);     /* fused attention in effect */
+int stc_build_attn_8bit(const struct stc_build *b); /* it runs in 8 bits */
+int stc_build_dropout(const struct stc_build *b);   /* dropout layers are there */
 double stc_build_saved_bytes(const struct stc_build *b);
+/* What selective recompute is of, with this stack and model. */
+enum stc_selective { STC_SELECT_CORE, STC_SELECT_OPS, STC_SELECT_LATENT };
+enum stc_selective stc_build_selective(const struct stc_build *b);
 int stc_build_sp(const struct stc_build *b); /* sequence parallel in effect: tp > 1 */
 int32_t stc_build_seq(const struct stc_build *b,
                       int32_t layer); /* tokens of a sample at a layer */

@@ -105,6 +105,12 @@ static double capped(double imbalance, double cap)
     return cap > 1 ? cap : 1;
 }
 
+int stc_build_attn_8bit(const struct stc_build *b)
+{
+    return b->stack->attention_8bit && b->model->n_experts > 0 &&
+           b->train->precision == STC_DTYPE_MXFP8 && stc_build_flash(b);
+}
+
 int stc_build_fused_experts(const struct stc_build *b)
 {
     enum stc_dtype d = (enum stc_dtype)b->train->precision;

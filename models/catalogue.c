@@ -223,7 +223,7 @@ static enum stc_err bind_chain(struct stc_arena *a, const char *folder,
     like = stc_node_get(map, "like");
     if (like) {
         struct stc_cat_entry base;
-        if (depth > 8) {
+        if (depth > 16) {
             return stc_fail(diag, STC_ERR_PARSE,
                             "%s:%d: %s: `like` goes round in a circle", e->path,
                             e->line, e->name);

@@ -210,13 +210,17 @@ static double attention_act(const struct stc_build *b, int32_t layer, int cross)
         bytes += t * (heads + kv) * qk * e;
     }
     double own_keys = (double)l->micro_batch * keys / l->cp;
-    double core = (t * heads * qk + own_keys * kv * (qk + v)) * e; /* Q, K, V */
+    double core = (t * heads * qk + own_keys * kv * (qk + v)) *
+                  (stc_build_attn_8bit(b) ? 1 : e); /* Q, K, V */
     double out = t * heads * v * (stc_build_flash(b) ? e : saved);
-    if (stc_build_flash(b)) {
+    int selective =
+        l->recompute == STC_RECOMPUTE_SELECTIVE && !b->stack->selective_blocks;
+    enum stc_selective what = stc_build_selective(b);
+    if (stc_build_flash(b)) { /* latent attention's up-projections make Q, K, V again */
+        core = selective && what == STC_SELECT_LATENT ? 0 : core;
         return bytes + core + out + t * heads * 4.0;
     }
-    int dropped = l->recompute == STC_RECOMPUTE_SELECTIVE && !b->stack->selective_ops &&
-                  !b->stack->selective_blocks;
+    int dropped = selective && what == STC_SELECT_CORE;
     double mask = b->stack->unfused_dropout_mask_bytes > 0
                       ? b->stack->unfused_dropout_mask_bytes
                       : 1;
@@ -302,7 +306,8 @@ static double per_operator_act(const struct stc_build *b, int32_t layer)
 double stc_mem_layer_act(const struct stc_build *b, int32_t layer)
 {
     const struct stc_model *m = b->model;
-    if (b->layout->recompute == STC_RECOMPUTE_SELECTIVE && b->stack->selective_ops) {
+    if (b->layout->recompute == STC_RECOMPUTE_SELECTIVE &&
+        stc_build_selective(b) == STC_SELECT_OPS) {
         return per_operator_act(b, layer);
     }
     double bytes = 0;

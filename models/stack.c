@@ -33,7 +33,7 @@ static const struct stc_bind_row rows[] = {
     I(multi_tensor_optim, "optimizer kernels over many tensors"),
     I(masked_head_gather, "BERT: only masked tokens reach the vocabulary product"),
     I(selective_blocks, "selective recompute is of whole layers"),
-    I(selective_ops, "selective recompute is per operator"),
+    I(selective_ops, "selective recompute is per operator (1), of named modules (2)"),
     I(elementwise_passes, "extra HBM passes of eager element-wise code"),
     {STC_BIND_FIELD("", "default_shard", ENUM, struct stc_stack, default_shard),
      .names = shardings, .help = "sharding of states when unstated"},
@@ -49,7 +49,8 @@ static const struct stc_bind_row rows[] = {
     I(overlap_param_gather, "zero-1 gathers beside the next forward"),
     I(overlap_p2p, "pipeline transfers beside compute"),
     I(overlap_tp, "0 none, 1 the backward's, 2 also the forward's as rings"),
-    I(overlap_moe, "expert exchange beside other compute"),
+    I(overlap_moe,
+      "expert exchange beside other compute; 2: where it leaves the NVLink domain"),
     I(p2p_scatter_gather, "activations cross nodes cut by tp"),
     I(zero1_broadcast, "parameters return by broadcasts"),
     I(reduce_whole_grads, "zero-1 all-reduces gradients"),
@@ -57,6 +58,7 @@ static const struct stc_bind_row rows[] = {
     I(prefetch_layers, "FSDP units gathered ahead"),
     I(moe_probs_in_act, "expert weights multiply the activation, not the output"),
     I(moe_deepep, "a token travels once per destination node"),
+    I(attention_8bit, "expert models in mxfp8: attention in 8 bits"),
     I(moe_fused_mlp,
       "grouped products with activation and casts inside (mxfp8, nvfp4)"),
     I(reduce_every_micro, "FSDP, ZeRO-2: gradients are scattered at every micro-batch"),
@@ -91,8 +93,8 @@ static const struct stc_bind_row rows[] = {
     {STC_BIND_FIELD("", "nccl_version", NAME, struct stc_stack, nccl_version),
      .help = "NCCL of the time"},
 };
-static const char *const also[] = {"alias", "like",   "frameworks", "years",
-                                   "fused", "source", NULL};
+static const char *const also[] = {"alias",       "like",  "frameworks", "years",
+                                   "generations", "fused", "source",     NULL};
 static const struct stc_bind_table table = {.what = "stack",
                                             .rows = rows,
                                             .n_rows = STC_N_ELEM(rows),
@@ -152,7 +154,7 @@ static enum stc_err rest_chain(struct stc_arena *a, const struct stc_cat_entry *
     const struct stc_node *map;
     enum stc_err err = stc_cat_parse(a, e, &map, diag);
     const struct stc_node *like = err ? NULL : stc_node_get(map, "like");
-    if (like && depth < 8) {
+    if (like && depth < 16) {
         struct stc_cat_entry base;
         err = stc_cat_find(folder, "like", like->text, &base, diag);
         if (!err) {
@@ -240,35 +242,47 @@ enum stc_err stc_stack_find(const char *name, struct stc_stack *out,
     return err ? err : read_fitted(&e, out, diag);
 }
 
-/* Years between a run and an entry's range; -1: another framework. */
+static int lists(const struct stc_node *names, const char *name)
+{
+    for (const struct stc_node *c = names ? names->first : NULL; c; c = c->next)
+        if (stc_cat_same_name(c->text, name)) return 1;
+    return 0;
+}
+
+/* A run whose stack is sought. */
+struct wanted {
+    const char *framework, *generation; /* NULL: of no generation in particular */
+    int year;
+};
+
+/* How far an entry is: twice the years between a run and its range, one less where
+ * it is of the run's generation alone; -1: another framework or generation. */
 static int distance(struct stc_arena *a, const struct stc_cat_entry *e,
-                    const char *framework, int year)
+                    const struct wanted *w)
 {
     const struct stc_node *map;
     if (stc_cat_parse(a, e, &map, NULL)) {
         return -1;
     }
-    const struct stc_node *names = stc_node_get(map, "frameworks"),
-                          *years = stc_node_get(map, "years");
-    int from = 0, to = 0, mine = 0;
-    for (const struct stc_node *c = names ? names->first : NULL; c; c = c->next) {
-        mine |= stc_cat_same_name(c->text, framework);
-    }
+    const struct stc_node *years = stc_node_get(map, "years"),
+                          *only = stc_node_get(map, "generations");
+    int from = 0, to = 0, mine = w->generation && lists(only, w->generation);
     const struct stc_node *lo = stc_node_at(years, 0), *hi = stc_node_at(years, 1);
-    if (!mine || !lo || !hi || stc_node_int(lo, &from, NULL) ||
-        stc_node_int(hi, &to, NULL)) {
+    if (!lists(stc_node_get(map, "frameworks"), w->framework) || (only && !mine) ||
+        !lo || !hi || stc_node_int(lo, &from, NULL) || stc_node_int(hi, &to, NULL)) {
         return -1;
     }
-    return year < from ? from - year : year > to ? year - to : 0;
+    int years_off = w->year < from ? from - w->year : w->year > to ? w->year - to : 0;
+    return 2 * years_off + !mine;
 }
 
-static int best_entry(const char *framework, int year, struct stc_cat_entry *best)
+static int best_entry(const struct wanted *w, struct stc_cat_entry *best)
 {
     struct stc_arena a = STC_ARENA_INIT;
     struct stc_cat_entry e;
     int best_distance = -1;
     for (int i = 0; stc_cat_at(folder, i, &e); i++) {
-        int d = distance(&a, &e, framework, year);
+        int d = distance(&a, &e, w);
         if (d >= 0 && (best_distance < 0 || d < best_distance)) {
             *best = e;
             best_distance = d;
@@ -279,18 +293,20 @@ static int best_entry(const char *framework, int year, struct stc_cat_entry *bes
     return best_distance >= 0;
 }
 
-enum stc_err stc_stack_for(const char *framework, int year, struct stc_stack *out,
-                           struct stc_diag *diag)
+enum stc_err stc_stack_for(const char *framework, int year, const char *generation,
+                           struct stc_stack *out, struct stc_diag *diag)
 {
     struct stc_cat_entry e;
-    if (best_entry(framework, year, &e)) return read_fitted(&e, out, diag);
-    /* "NAME RELEASE" without an entry of its own: the name without the release */
     char name[64];
+    struct wanted w = {.framework = framework, .generation = generation, .year = year};
+    if (best_entry(&w, &e)) return read_fitted(&e, out, diag);
+    /* "NAME RELEASE" without an entry of its own: the name without the release */
     (void)snprintf(name, sizeof name, "%s", framework);
     char *space = strrchr(name, ' ');
     if (space) {
         *space = 0;
-        if (best_entry(name, year, &e)) return read_fitted(&e, out, diag);
+        w.framework = name;
+        if (best_entry(&w, &e)) return read_fitted(&e, out, diag);
     }
     return stc_stack_find(framework, out,
                           diag); /* a name of the catalogue will do, too */

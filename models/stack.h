@@ -37,7 +37,9 @@ struct stc_stack {
     int32_t selective_blocks; /* selective recompute is of whole layers (fms-fsdp): 1 */
     int32_t
         selective_ops; /* selective recompute is per operator (torchtitan): every other product and the
-                                    attention's output are kept, all else is recomputed; 0: the attention core */
+                                    attention's output are kept, all else is recomputed; 2: the same, but
+                                    of latent attention its up-projections alone (Megatron-Core's
+                                    --recompute-modules mla_up_proj); 0: the attention core */
     int32_t
         elementwise_passes; /* extra HBM passes of eager element-wise code, 0: none */
 
@@ -60,7 +62,9 @@ struct stc_stack {
     int32_t
         overlap_tp; /* tensor-parallel collectives: 0 in the way; 1 the backward's ride beside dgrad and
                                      wgrad; 2 also the forward's, cut into rings beside their products */
-    int32_t overlap_moe; /* dispatch/combine beside other compute */
+    int32_t
+        overlap_moe; /* dispatch/combine beside another micro-batch's compute: 1 always, 2 where the
+                                     expert group leaves its NVLink domain */
     int32_t
         p2p_scatter_gather; /* 1: activations cross nodes cut by tp, gathered inside (2104.04473 §4.1) */
     int32_t
@@ -75,6 +79,8 @@ struct stc_stack {
     int32_t
         moe_fused_mlp; /* block-scaled 8 and 4 bits: one grouped product of all experts, with activation
                                     and casts in its epilogue */
+    int32_t
+        attention_8bit; /* expert models trained in mxfp8: fused attention runs in 8 bits too */
     int32_t
         attention_kernel; /* of the fused attention: 0 the best of the generation (cuDNN, FlashAttention-3),
                                      1 FlashAttention-2, 2 FlashAttention-1 (CUDA or Triton) */
@@ -136,12 +142,14 @@ extern const char
 enum stc_err stc_stack_prior(const char *name, struct stc_stack *out,
                              struct stc_diag *diag) STC_MUST_USE;
 
-/* The stack of a name, or of (framework, year) as run tables name them. */
+/* The stack of a name, or of (framework, year) as run tables name them. An entry
+ * with `generations` is of those GPU generations alone and goes before one of all;
+ * generation: as hw/gpu.h names it, NULL: entries of all. */
 enum stc_err stc_stack_find(const char *name, struct stc_stack *out,
                             struct stc_diag *diag) STC_MUST_USE;
 enum { STC_STACK_NEWEST = 9999 }; /* as a year: the framework's newest entry */
-enum stc_err stc_stack_for(const char *framework, int year, struct stc_stack *out,
-                           struct stc_diag *diag) STC_MUST_USE;
+enum stc_err stc_stack_for(const char *framework, int year, const char *generation,
+                           struct stc_stack *out, struct stc_diag *diag) STC_MUST_USE;
 int stc_stack_catalogue_n(void);
 /* Copies the i-th name; returns buf, NULL past the end. */
 const char *stc_stack_catalogue_name(int i, char *buf, size_t size);

@@ -204,9 +204,9 @@ enum stc_err stc_resolve_stack(struct stc_scenario *s, struct stc_diag *diag)
         err = stc_stack_find(s->said.stack_use, &s->stack, &why);
     } else if (s->said.framework[0]) {
         row = STC_KEY_framework;
-        err =
-            stc_stack_for(s->said.framework,
-                          stc_said_or(s->said.year, STC_STACK_NEWEST), &s->stack, &why);
+        err = stc_stack_for(s->said.framework,
+                            stc_said_or(s->said.year, STC_STACK_NEWEST),
+                            stc_gen_name(s->cluster.gpu.gen), &s->stack, &why);
     } else {
         s->stack_unsaid = 1;
         err = stc_stack_find(default_stack, &s->stack, &why);

@@ -1,69 +1,12 @@
 /*
  * test_breadth.c - laws of what people choose today: packed documents and long
- * sequences, experts, sharding, adapters, optimizers, formats, NCCL's options.
+ * sequences, sharding, adapters, optimizers, formats, NCCL's options.
  */
 #include "models/build_int.h"
 #include "models/memory.h"
-#include "tests/step_kit.h"
-#include "tests/testing.h"
+#include "tests/law_kit.h"
 
 #include <stdio.h>
-
-static struct step_kit kit;
-static struct stc_arena arena = STC_ARENA_INIT;
-static struct stc_scenario scn;
-static struct stc_result res;
-
-static void setup(void)
-{
-    step_kit_open(&kit);
-}
-static void teardown(void)
-{
-    stc_arena_free(&arena);
-    step_kit_close(&kit);
-}
-
-static void say(const char *base, const char *more)
-{
-    struct stc_diag d = {0};
-    stc_scenario_init(&scn);
-    stc_assert_ok(step_set(&scn, base, &d), &d);
-    stc_assert_ok(step_scenario(&scn, more, &d), &d);
-}
-
-static const struct stc_result *again(void)
-{
-    struct stc_diag d = {0};
-    stc_arena_reset(&arena);
-    stc_assert_ok(stc_step_run(&scn, &kit.p, &arena, &res, &d), &d);
-    return &res;
-}
-
-static const struct stc_result *run(const char *base, const char *more)
-{
-    say(base, more);
-    return again();
-}
-
-static double step_s(const char *base, const char *more)
-{
-    return run(base, more)->step_s;
-}
-static double alloc_bytes(const char *base, const char *more)
-{
-    return run(base, more)->peak_bytes[STC_MEMREP_ALLOCATED];
-}
-
-/* Bytes that one rank brings to a collective over an axis in a step. */
-static double comm_bytes(const struct stc_result *r, const char *axis, const char *coll)
-{
-    double sum = 0;
-    for (int32_t i = 0; i < r->n_comms; i++)
-        if (strcmp(r->comms[i].axis, axis) == 0 && strcmp(r->comms[i].coll, coll) == 0)
-            sum += r->comms[i].bytes;
-    return sum;
-}
 
 /* FLOPs of the scores and context of layer 0, one micro-batch, one rank. */
 static double attention_flop(const char *base, const char *more)
@@ -171,121 +114,6 @@ START_TEST(long_sequences_follow_their_laws)
     ck_assert_double_eq_tol(w2, 2 * w1, 1e-9 * w2);
     ck_assert_double_lt(step_s(LONG, "model.window=4096 train.seq_len=1048576"),
                         0.2 * step_s(LONG, "train.seq_len=1048576"));
-}
-END_TEST
-
-/* ==== experts ==== */
-
-#define EXPERTS                                                      \
- "model=qwen3-30b-a3b cluster=dgx-h100 cluster.gpus=32 layout.ep=8 " \
- "layout.micro_batch=1 train.seq_len=4096 train.global_batch=64 "    \
- "layout.recompute=full stack=megatron-bridge-2026 "
-
-START_TEST(experts_balanced_is_one_and_more_is_never_faster)
-{
-    double balanced = step_s(EXPERTS, "train.routing_balanced=yes");
-    ck_assert_double_eq_tol(step_s(EXPERTS, "train.moe_imbalance=1"), balanced, 1e-12);
-    double last = balanced;
-    for (int i = 0; i < 8; i++) {
-        char words[64];
-        (void)snprintf(words, sizeof words, "train.moe_imbalance=%g", 1 + 0.25 * i);
-        double s = step_s(EXPERTS, words);
-        ck_assert_double_ge(s, last);
-        last = s;
-    }
-    ck_assert_double_gt(last, 1.1 * balanced);
-}
-END_TEST
-
-START_TEST(experts_popularity_is_a_seeded_distribution)
-{
-    static const char *const alphas[] = {"0.05", "0.2", "0.5", "1", "2"};
-    double last = 1;
-    for (int i = 0; i < 5; i++) {
-        char words[64];
-        (void)snprintf(words, sizeof words, "train.moe_alpha=%s", alphas[i]);
-        say(EXPERTS, words);
-        struct stc_build b = {&scn.model, &scn.layout, &scn.train, &scn.stack};
-        double x = stc_build_imbalance(&b);
-        ck_assert_double_eq(x, stc_build_imbalance(&b));
-        ck_assert_double_gt(x, last);
-        ck_assert_double_le(x, 8); /* eight ranks: the worst is all on one */
-        last = x;
-    }
-    say(EXPERTS, "train.moe_alpha=1 train.moe_capacity_factor=1.25");
-    struct stc_build b = {&scn.model, &scn.layout, &scn.train, &scn.stack};
-    ck_assert_double_eq_tol(stc_build_imbalance(&b), 1.25, 1e-12);
-    say(EXPERTS, "train.moe_alpha=1 layout.ep=1"); /* every rank has all of them */
-    ck_assert_double_eq_tol(stc_build_imbalance(&b), 1, 1e-12);
-}
-END_TEST
-
-START_TEST(experts_exchange_conserves_bytes)
-{
-    /* each token's k copies go out and come back, forward and backward; none of it
-     * depends on who is popular, nor on how the experts are dealt */
-    double want = 0;
-    static const char *const words[] = {"layout.ep=8",       "layout.ep=4",
-                                        "layout.ep=32",      "train.moe_imbalance=3",
-                                        "train.moe_alpha=1", "layout.dp=32"};
-    for (int i = 0; i < 6; i++) {
-        char more[128];
-        (void)snprintf(more, sizeof more, "layout.recompute=none %s", words[i]);
-        double all = comm_bytes(run(EXPERTS, more), "ep", "all_to_all") * 32;
-        if (i == 0) {
-            const struct stc_model *m = &scn.model;
-            want = 4.0 * 64 * 4096 * m->topk * m->hidden * 2 * m->n_layers;
-        }
-        ck_assert_msg(fabs(all - want) <= 1e-9 * want, "%s: %g, not %g", words[i], all,
-                      want);
-    }
-}
-END_TEST
-
-START_TEST(experts_capacity_drops_work)
-{
-    double all = run(EXPERTS, "train.routing_balanced=yes")->hw_flop,
-           less =
-               run(EXPERTS, "train.routing_balanced=yes train.moe_capacity_factor=0.5")
-                   ->hw_flop;
-    ck_assert_double_lt(less, 0.85 * all);
-    ck_assert_double_le(
-        step_s(EXPERTS, "train.moe_imbalance=3 train.moe_capacity_factor=1.25"),
-        step_s(EXPERTS, "train.moe_imbalance=3"));
-    /* and the fullest rank's activations are the more, the more go there */
-    ck_assert_double_gt(
-        alloc_bytes(EXPERTS, "layout.recompute=none train.moe_imbalance=2"),
-        1.05 * alloc_bytes(EXPERTS, "layout.recompute=none train.moe_imbalance=1"));
-}
-END_TEST
-
-START_TEST(experts_tensor_parallel_and_dense_layers)
-{
-    /* cut two ways or not, a rank works on as many products and holds as much */
-    double whole = run(EXPERTS,
-                       "layout.ep=8 train.routing_balanced=yes layout.recompute=none")
-                       ->hw_flop,
-           cut = run(EXPERTS, "layout.ep=4 layout.etp=2 train.routing_balanced=yes "
-                              "layout.recompute=none")
-                     ->hw_flop;
-    ck_assert_double_eq_tol(whole, cut, 1e-6 * whole);
-    ck_assert_double_gt(comm_bytes(&res, "etp", "all_gather"), 0);
-    ck_assert_double_gt(comm_bytes(&res, "etp", "reduce_scatter"), 0);
-    say("model=deepseek-v3 cluster=dgx-h100 cluster.gpus=512 layout.ep=64 layout.pp=8 "
-        "train.seq_len=4096 "
-        "train.global_batch=1024 stack=megatron-bridge-2026 ",
-        "title=x");
-    struct stc_build b = {&scn.model, &scn.layout, &scn.train, &scn.stack};
-    struct stc_param_count dense = stc_build_params(&b, STC_BLOCK_LAYER, 0),
-                           moe = stc_build_params(&b, STC_BLOCK_LAYER, 3);
-    ck_assert_double_eq(dense.expert, 0);
-    ck_assert_double_gt(moe.expert, 0);
-    /* 256 / 64 experts of three matrices of 7168 x 2048 */
-    ck_assert_double_eq_tol(moe.expert, 4.0 * 3 * 7168 * 2048, 1);
-    double shared = moe.dense;
-    scn.model.n_shared_experts = scn.model.shared_ffn = 0;
-    moe = stc_build_params(&b, STC_BLOCK_LAYER, 3);
-    ck_assert_double_eq_tol(shared - moe.dense, 3.0 * 7168 * 2048, 1);
 }
 END_TEST
 
@@ -576,11 +404,6 @@ static Suite *breadth_suite(void)
     tcase_add_test(t, documents_cut_attention_in_proportion);
     tcase_add_test(t, documents_never_slower_when_shorter);
     tcase_add_test(t, long_sequences_follow_their_laws);
-    tcase_add_test(t, experts_balanced_is_one_and_more_is_never_faster);
-    tcase_add_test(t, experts_popularity_is_a_seeded_distribution);
-    tcase_add_test(t, experts_exchange_conserves_bytes);
-    tcase_add_test(t, experts_capacity_drops_work);
-    tcase_add_test(t, experts_tensor_parallel_and_dense_layers);
     tcase_add_test(t, sharding_moves_what_the_papers_say);
     tcase_add_test(t, sharding_syncs_once_where_the_stack_does);
     tcase_add_test(t, sharding_groups_trade_memory_for_the_network);

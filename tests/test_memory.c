@@ -1,6 +1,7 @@
 /* Memory in closed form: against the operator lists, the course, published runs. */
 #include "models/memory.h"
 
+#include "models/build_int.h"
 #include "sim/base/rng.h"
 #include "tests/memory_rows.h"
 #include "tests/model_kit.h"
@@ -58,8 +59,8 @@ START_TEST(memory_formula_is_the_sum_of_what_operators_keep)
         int experts = k.model.n_experts > 0;
         int plain = !experts && k.model.mla_kv_rank == 0 && !k.model.pattern[0] &&
                     k.model.kind == STC_MODEL_DECODER;
-        if (k.layout.recompute == STC_RECOMPUTE_SELECTIVE && k.stack.selective_ops &&
-            !plain) {
+        if (k.layout.recompute == STC_RECOMPUTE_SELECTIVE && !plain &&
+            stc_build_selective(&k.b) == STC_SELECT_OPS) {
             k.layout.recompute =
                 STC_RECOMPUTE_NONE; /* torchtitan's rule is for plain decoders */
         }

@@ -44,7 +44,7 @@ START_TEST(stack_every_framework_of_the_table_has_one_of_its_time)
     while (stc_csv_next(&c, &got, &diag) == STC_OK && got) {
         struct stc_stack s;
         int y = atoi(stc_csv_text(&c, year));
-        ck_assert_msg(stc_stack_for(stc_csv_text(&c, framework), y, &s, &diag) ==
+        ck_assert_msg(stc_stack_for(stc_csv_text(&c, framework), y, NULL, &s, &diag) ==
                           STC_OK,
                       "%s", diag.text);
         ck_assert_msg(y >= s.year_from && y <= s.year_to, "%s of %d got %s",
@@ -59,15 +59,34 @@ END_TEST
 START_TEST(stack_of_a_year_between_is_the_nearest)
 {
     struct stc_stack s;
-    ck_assert_int_eq(stc_stack_for("Megatron-LM", 2019, &s, NULL), STC_OK);
+    ck_assert_int_eq(stc_stack_for("Megatron-LM", 2019, NULL, &s, NULL), STC_OK);
     ck_assert_str_eq(s.name, "megatron-lm-2020");
-    ck_assert_int_eq(stc_stack_for("Megatron-LM", 2030, &s, NULL), STC_OK);
+    ck_assert_int_eq(stc_stack_for("Megatron-LM", 2030, NULL, &s, NULL), STC_OK);
     ck_assert_str_eq(s.name, "megatron-lm-2025");
-    ck_assert_int_eq(stc_stack_for("Megatron-LM", STC_STACK_NEWEST, &s, NULL), STC_OK);
+    ck_assert_int_eq(stc_stack_for("Megatron-LM", STC_STACK_NEWEST, NULL, &s, NULL),
+                     STC_OK);
     ck_assert_str_eq(s.name, "megatron-lm-2025");
-    ck_assert_int_eq(stc_stack_for("megatron-lm-2022", 0, &s, NULL),
+    ck_assert_int_eq(stc_stack_for("megatron-lm-2022", 0, NULL, &s, NULL),
                      STC_OK); /* a name will do */
     ck_assert_str_eq(s.name, "megatron-lm-2022");
+}
+END_TEST
+
+/* An entry of a GPU generation goes before one of all, and for that one alone. */
+START_TEST(stack_of_a_generation_goes_before_one_of_all)
+{
+    static const char *const bridge = "Megatron-Bridge/Megatron-Core 26.06";
+    struct stc_stack s;
+    ck_assert_int_eq(stc_stack_for(bridge, 2026, "hopper", &s, NULL), STC_OK);
+    ck_assert_str_eq(s.name, "megatron-bridge-26.06-hopper");
+    ck_assert_int_eq(s.attention_8bit, 0);
+    ck_assert_int_eq(stc_stack_for(bridge, 2026, "blackwell", &s, NULL), STC_OK);
+    ck_assert_str_eq(s.name, "megatron-bridge-26.06");
+    ck_assert_int_eq(s.attention_8bit, 1);
+    ck_assert_int_eq(stc_stack_for(bridge, 2026, NULL, &s, NULL), STC_OK);
+    ck_assert_str_eq(s.name, "megatron-bridge-26.06");
+    ck_assert_int_eq(stc_stack_for("Megatron-LM", 2021, "hopper", &s, NULL), STC_OK);
+    ck_assert_str_eq(s.name, "megatron-lm-2021");
 }
 END_TEST
 
@@ -75,7 +94,8 @@ START_TEST(stack_unknown_framework_is_an_error)
 {
     struct stc_stack s;
     struct stc_diag diag = {{0}};
-    ck_assert_int_eq(stc_stack_for("Megatrn-LM", 2021, &s, &diag), STC_ERR_UNKNOWN);
+    ck_assert_int_eq(stc_stack_for("Megatrn-LM", 2021, NULL, &s, &diag),
+                     STC_ERR_UNKNOWN);
     ck_assert_ptr_nonnull(strstr(diag.text, "Megatrn-LM"));
 }
 END_TEST
@@ -88,6 +108,7 @@ static Suite *stack_suite(void)
     tcase_add_test(t, stack_every_entry_loads_and_makes_sense);
     tcase_add_test(t, stack_every_framework_of_the_table_has_one_of_its_time);
     tcase_add_test(t, stack_of_a_year_between_is_the_nearest);
+    tcase_add_test(t, stack_of_a_generation_goes_before_one_of_all);
     tcase_add_test(t, stack_unknown_framework_is_an_error);
     suite_add_tcase(s, t);
     return s;

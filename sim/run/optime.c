@@ -310,6 +310,12 @@ static void hide_exchange(const struct stc_optime *t, const struct stc_coll_est 
     }
 }
 
+static bool exchange_hides(const struct stc_optime *t)
+{
+    int32_t how = t->s->stack.overlap_moe;
+    return how == 1 || (how == 2 && t->axis_shape[STC_AXIS_EP].n_nodes > 1);
+}
+
 enum stc_err stc_optime(struct stc_arena *a, const struct stc_optime *t,
                         const struct stc_ops *ops, struct stc_pieces *out)
 {
@@ -360,7 +366,7 @@ enum stc_err stc_optime(struct stc_arena *a, const struct stc_optime *t,
         out->n++;
     }
     if (pending) coll_piece(t, pending, &out->v[out->n++], &(struct stc_ledger){0}, &e);
-    if (exchanges && t->s->stack.overlap_moe) hide_exchange(t, &exchange, out);
+    if (exchanges && exchange_hides(t)) hide_exchange(t, &exchange, out);
     for (int32_t i = 0; i < out->n; i++) {
         out->total += out->v[i].ticks;
         out->n_launches += out->v[i].n_launches;

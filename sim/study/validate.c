@@ -49,7 +49,7 @@ static enum stc_err nearest_stack(struct stc_scenario *s, struct stc_diag *diag)
     struct stc_stack found;
     int year = s->said.year > 0 ? s->said.year : 0;
     if (!s->said.framework[0] || s->said.stack_use[0] ||
-        stc_stack_for(s->said.framework, year, &found, NULL) == STC_OK)
+        stc_stack_for(s->said.framework, year, NULL, &found, NULL) == STC_OK)
         return STC_OK;
     int shard = s->said.shard - 1; /* 0 is auto */
     int fsdp = shard == STC_SHARD_ZERO3 || shard == STC_SHARD_HSDP;
