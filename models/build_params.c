@@ -122,13 +122,12 @@ static int32_t count_kinds(const struct stc_build *b, int32_t upto,
 int32_t stc_build_layer_kind(const struct stc_build *b, int32_t layer)
 {
     struct kind_key seen[MAX_KINDS], want = key_of(b, layer);
-    int32_t n = count_kinds(b, layer + 1, seen);
-    for (int32_t i = 0; i < n; i++) {
-        if (same_key(seen[i], want)) {
-            return i;
-        }
+    int32_t first = 0;
+    while (first < layer && !same_key(key_of(b, first), want)) {
+        first++;
     }
-    return 0;
+    int32_t n = count_kinds(b, first, seen);
+    return n < MAX_KINDS ? n : 0;
 }
 
 int32_t stc_build_n_layer_kinds(const struct stc_build *b)

@@ -13,6 +13,7 @@ struct bed {
     struct stc_place place;
     struct stc_lowered low;
     struct stc_stage_tmpl stage;
+    struct stc_task task[1]; /* of its template: the segment */
     struct stc_comms comms;
     struct stc_segment seg[1];
     struct stc_seg_piece piece[3];
@@ -20,6 +21,8 @@ struct bed {
     int32_t rep[1];
     struct stc_watch w;
 };
+
+static const struct stc_task segment = {.kind = STC_TASK_WORK, .amount = 100, .tag = 0};
 
 /* One stage, one rank; segment 0: 60 ticks of products, 30 of attention, 10 more
  * of products. Operations: 0 a pipeline receive, 1 a gradient's reduction, 2 the
@@ -33,6 +36,9 @@ static void bed_open(struct bed *b)
     b->seg[0] = (struct stc_segment){.first_piece = 0, .n_pieces = 3, .name = "F"};
     b->seg[0].part_ticks[STC_PART_GEMM] = 70;
     b->seg[0].part_ticks[STC_PART_ATTENTION] = 30;
+    b->task[0] = segment;
+    b->stage.tasks = b->task;
+    b->stage.n_tasks = 1;
     b->piece[0] = (struct stc_seg_piece){60, STC_PART_GEMM};
     b->piece[1] = (struct stc_seg_piece){90, STC_PART_ATTENTION};
     b->piece[2] = (struct stc_seg_piece){100, STC_PART_GEMM};
@@ -73,8 +79,6 @@ static void check(const struct bed *b, enum stc_part p, stc_tick want)
     ck_assert_msg(b->w.parts[0][p] == want, "%s: %lld, want %lld", stc_part_key(p),
                   (long long)b->w.parts[0][p], (long long)want);
 }
-
-static const struct stc_task segment = {.kind = STC_TASK_WORK, .amount = 100, .tag = 0};
 
 START_TEST(breakdown_work_goes_to_its_parts)
 {

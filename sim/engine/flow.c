@@ -349,8 +349,9 @@ size_t stc_flownet_advance(struct stc_flownet *net, stc_tick now_tick,
     const uint32_t n_blocks = (net->n_nodes + STC_FL_BLOCK - 1) / STC_FL_BLOCK;
     for (uint32_t b = 0; b < n_blocks; b++) {
         if (net->block_end_tick[b] > now_tick) continue;
-        for (uint32_t i = b * STC_FL_BLOCK; i < net->n_nodes && i / STC_FL_BLOCK == b;
-             i++) {
+        const uint32_t first = b * STC_FL_BLOCK, left = net->n_nodes - first;
+        const uint32_t end = first + (left < STC_FL_BLOCK ? left : STC_FL_BLOCK);
+        for (uint32_t i = first; i < end; i++) {
             if (net->end_tick[i] <= now_tick) end_due(net, i);
         }
     }

@@ -21,10 +21,7 @@ void stc_fl_pool_free(struct stc_flow_pool *p)
 
 uint32_t stc_fl_class_for(uint32_t n)
 {
-    uint32_t c = 0;
-    while ((UINT32_C(1) << c) < n)
-        c++;
-    return c;
+    return n <= 1 ? 0 : 32U - (uint32_t)__builtin_clz(n - 1);
 }
 
 static char *pool_at(const struct stc_flow_pool *p, uint32_t offset)

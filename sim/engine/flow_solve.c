@@ -19,6 +19,12 @@
  * has left: differences of large sums must not pile up rounding. */
 #define RESUM_AFTER 32U
 
+/* fmax is a call. */
+static inline double not_negative(double x)
+{
+    return x > 0.0 ? x : 0.0;
+}
+
 static inline void add_other(struct stc_flownet *net, uint32_t link, double delta)
 {
     struct stc_fl_hot *h = &net->hot[link];
@@ -143,7 +149,7 @@ static double level_with_captured(struct stc_flownet *net, uint32_t link, uint32
             other -= c * net->pick[i].key;
         }
         if (!(cw > 0.0)) return STC_INF;
-        level = fmax((k->capacity - other) / cw, 0.0);
+        level = not_negative((k->capacity - other) / cw);
         uint32_t kept = 0;
         for (uint32_t i = 0; i < *n; i++) {
             if (net->pick[i].key > level * (1.0 + STC_FLOW_TOL))
@@ -188,7 +194,7 @@ static void solve_full(struct stc_flownet *net, uint32_t link)
         (void)scan_faster(net, link, STC_INF);
         k->n_since_scan = 0;
     }
-    double level = fmax((k->capacity - h->other) / k->own_cw, 0.0);
+    double level = not_negative((k->capacity - h->other) / k->own_cw);
     if (level < h->level || k->guessed) {
         n_captured = scan_faster(net, link, level);
         level = level_with_captured(net, link, &n_captured);
@@ -219,7 +225,7 @@ static void place(struct stc_flownet *net, uint32_t flow)
     for (uint32_t i = 0; i < f->n_uses; i++) {
         const struct stc_fl_hot *h = &net->hot[u[i].link];
         const double share =
-            fmax((net->link[u[i].link].capacity - h->other) / u[i].cw, 0.0);
+            not_negative((net->link[u[i].link].capacity - h->other) / u[i].cw);
         if (h->level < least) {
             least = h->level;
             at = u[i].link;
@@ -297,6 +303,17 @@ static uint32_t take_lowest(struct stc_flownet *net)
     return link;
 }
 
+/* The lowest of the queued and the seeds; mostly there is but one. */
+static uint32_t take_next(struct stc_flownet *net)
+{
+    if (net->n_seeds == 1 && net->bucket_words == 0) {
+        net->n_seeds = 0;
+        return net->seeds[0];
+    }
+    queue_seeds(net);
+    return take_lowest(net);
+}
+
 /* Solves queued links until none is left. False, with what is left back among
  * the seeds, when that takes suspiciously many. */
 static bool relax(struct stc_flownet *net)
@@ -304,8 +321,7 @@ static bool relax(struct stc_flownet *net)
     uint64_t budget = net->max_visits * (32 + (uint64_t)net->n_busy_links);
 
     start_buckets(net);
-    queue_seeds(net);
-    for (uint32_t link; (link = take_lowest(net)) != STC_NONE;) {
+    for (uint32_t link; (link = take_next(net)) != STC_NONE;) {
         if (budget-- == 0) {
             do {
                 net->seeds[net->n_seeds++] = link;
@@ -318,7 +334,6 @@ static bool relax(struct stc_flownet *net)
         } else {
             solve_free(net, link);
         }
-        queue_seeds(net);
     }
     return true;
 }

@@ -15,27 +15,30 @@
 enum state { FREE, BLOCKED, RUNNING, JOINING, SEM_WAIT, PROG_WAIT, ENDED };
 enum event_kind { EV_WORK, EV_JOIN, EV_POKE };
 enum { NONE = UINT32_MAX };
+enum { LINE_BYTES = 64 };
 
+/* Three cache lines: what others of the rank look at, the task, its work. */
 struct stream {
+    _Alignas(LINE_BYTES) uint32_t done; /* tasks finished */
+    uint32_t last_tag;
+    int64_t last_arrive, last_start;
+    uint32_t needs;   /* BLOCKED: so many tasks done of the stream it waits for */
+    uint16_t waiters; /* streams of this rank blocked on this one */
+    uint16_t epoch;   /* of the WORK's event */
+    uint8_t state, cause_stream, waited; /* waited: a wait held it up */
+    uint8_t has_task;
+    uint32_t next_joiner; /* list of arrived members of a communicator */
+    int64_t idle_from, start, arrive;
     struct stc_task task;
+    int64_t cause_arrive, cause_start;
+    uint32_t cause_tag;
     double left_ticks; /* WORK: at full rate, as of `since` */
     double
         ahead_ticks; /* of the WORK before: what rounding its end up to a tick did too much */
     int64_t since;
     int64_t ends_at,
         event_at; /* WORK: its end as of now; its event, which may be early */
-    int64_t idle_from, start, arrive;
-    int64_t cause_arrive, cause_start;
-    uint32_t cause_tag;
-    uint32_t done;        /* tasks finished */
-    uint32_t next_joiner; /* list of arrived members of a communicator */
-    uint32_t last_tag;
-    int64_t last_arrive, last_start;
-    double rate;                         /* of the WORK that runs */
-    uint16_t epoch;                      /* of the WORK's event */
-    uint16_t waiters;                    /* streams of this rank blocked on this one */
-    uint8_t state, cause_stream, waited; /* waited: a wait held it up */
-    uint8_t has_task;
+    double rate;  /* of the WORK that runs */
 };
 
 struct comm {
@@ -49,6 +52,7 @@ struct rank_state {
     uint8_t comm_active[STC_COMM_CLASSES];
     uint8_t mask;
     uint16_t prog_waiting;
+    uint16_t running; /* streams whose WORK runs */
 };
 
 struct stc_machine {
@@ -74,7 +78,13 @@ static void fail(struct stc_machine *m, enum stc_err e)
     if (m->err == STC_OK) m->err = e;
 }
 
-static void todo_push(struct stc_machine *m, uint32_t s)
+/* Of a stream among those of its rank. */
+static inline uint16_t stream_bit(const struct stc_machine *m, uint32_t s)
+{
+    return (uint16_t)(1U << (s & ((1U << m->shift) - 1)));
+}
+
+static inline void todo_push(struct stc_machine *m, uint32_t s)
 {
     if (m->queued[s]) return;
     m->queued[s] = 1;
@@ -100,11 +110,12 @@ enum stc_err stc_machine_make(struct stc_machine **out,
     struct stc_machine *m = calloc(1, sizeof *m);
     if (!m) return STC_ERR_NOMEM;
     m->c = *conf;
+    if (m->c.observed_streams == 0) m->c.observed_streams = UINT16_MAX;
     while (1U << m->shift < conf->n_streams)
         m->shift++;
     size_t n = (size_t)conf->n_ranks << m->shift;
     m->todo_cap = conf->n_ranks * conf->n_streams + 1;
-    m->st = calloc(n ? n : 1, sizeof *m->st);
+    m->st = aligned_alloc(LINE_BYTES, (n ? n : 1) * sizeof *m->st);
     m->queued = calloc(n ? n : 1, 1);
     m->rk = calloc(conf->n_ranks ? conf->n_ranks : 1, sizeof *m->rk);
     m->comms = calloc(conf->n_comms ? conf->n_comms : 1, sizeof *m->comms);
@@ -115,6 +126,7 @@ enum stc_err stc_machine_make(struct stc_machine **out,
         stc_machine_free(m);
         return STC_ERR_NOMEM;
     }
+    memset(m->st, 0, n * sizeof *m->st);
     for (uint32_t r = 0; r < conf->n_ranks; r++)
         for (uint32_t i = 0; i < conf->n_sems; i++)
             m->sems[(size_t)r * conf->n_sems + i] = conf->sem_init[i];
@@ -188,11 +200,10 @@ static struct stc_task_info info_of(const struct stc_machine *m, uint32_t s)
         .rate = st->rate};
 }
 
-static void observe(const struct stc_machine *m, uint32_t s, stc_observe_fn *fn)
+static inline void observe(const struct stc_machine *m, uint32_t s, stc_observe_fn *fn)
 {
-    if (!fn || (m->c.observed && !m->c.observed[s >> m->shift])) return;
-    uint32_t stream = s & ((1U << m->shift) - 1);
-    if (m->c.observed_streams && !(m->c.observed_streams >> stream & 1U)) return;
+    if (!(m->c.observed_streams & stream_bit(m, s)) || !fn) return;
+    if (m->c.observed && !m->c.observed[s >> m->shift]) return;
     struct stc_task_info info = info_of(m, s);
     fn(m->c.observe_ctx, &info);
 }
@@ -207,6 +218,7 @@ static void start_work(struct stc_machine *m, uint32_t s)
 {
     struct stream *st = &m->st[s];
     st->state = RUNNING;
+    m->rk[s >> m->shift].running |= stream_bit(m, s);
     /* Fractions carry over, so that cutting WORK in pieces changes no end. */
     st->left_ticks =
         (double)st->task.amount - (st->idle_from == m->now ? st->ahead_ticks : 0);
@@ -221,11 +233,9 @@ static void start_work(struct stc_machine *m, uint32_t s)
  * date and give it new ends. */
 static void rerate(struct stc_machine *m, uint32_t rank)
 {
-    if (!m->has_rates) return;
-    for (uint32_t i = 0; i < m->c.n_streams; i++) {
-        uint32_t s = (rank << m->shift) + i;
+    for (unsigned w = m->rk[rank].running; w; w &= w - 1) {
+        uint32_t s = (rank << m->shift) + (uint32_t)__builtin_ctz(w);
         struct stream *st = &m->st[s];
-        if (st->state != RUNNING) continue;
         double rate = work_rate(m, rank, &st->task);
         if (rate >= st->rate && rate <= st->rate) continue;
         observe(m, s, m->c.rerated);
@@ -240,16 +250,15 @@ static void rerate(struct stc_machine *m, uint32_t rank)
     }
 }
 
-static void comm_active(struct stc_machine *m, uint32_t rank, uint8_t cls, int delta)
+static inline void comm_active(struct stc_machine *m, uint32_t rank, uint8_t cls,
+                               int delta)
 {
     struct rank_state *r = &m->rk[rank];
     r->comm_active[cls] = (uint8_t)(r->comm_active[cls] + delta);
-    uint8_t bit = (uint8_t)(1U << cls);
-    uint8_t mask =
-        r->comm_active[cls] ? (uint8_t)(r->mask | bit) : (uint8_t)(r->mask & ~bit);
-    if (mask == r->mask) return;
-    r->mask = mask;
-    rerate(m, rank);
+    /* Only the first to come and the last to go change anything. */
+    if (r->comm_active[cls] != (delta > 0)) return;
+    r->mask ^= (uint8_t)(1U << cls);
+    if (m->has_rates && r->running) rerate(m, rank);
 }
 
 /* ==== joins ==== */
@@ -329,8 +338,10 @@ static void finish(struct stc_machine *m, uint32_t s)
     st->state = FREE;
     if (m->now > m->rk[rank].end) m->rk[rank].end = m->now;
     uint32_t base = rank << m->shift;
-    for (uint16_t w = st->waiters; w; w = (uint16_t)(w & (w - 1)))
-        todo_push(m, base + (uint32_t)__builtin_ctz(w));
+    for (unsigned w = st->waiters; w; w &= w - 1) {
+        uint32_t waiter = base + (uint32_t)__builtin_ctz(w);
+        if (m->st[waiter].needs <= st->done) todo_push(m, waiter);
+    }
     todo_push(m, s);
 }
 
@@ -338,23 +349,24 @@ static void finish(struct stc_machine *m, uint32_t s)
 static bool waits_hold(struct stc_machine *m, uint32_t s)
 {
     struct stream *st = &m->st[s];
-    uint32_t base = s & ~((1U << m->shift) - 1U);
+    struct stream *rank = &m->st[s & ~((1U << m->shift) - 1U)];
+    const uint16_t bit = stream_bit(m, s);
     for (int i = 0; i < STC_MAX_WAITS; i++) {
         uint32_t w = st->task.wait[i];
         if (w == 0) continue;
-        struct stream *on = &m->st[base + (w >> 28)];
-        uint16_t bit = (uint16_t)(1U << (s - base));
+        struct stream *on = &rank[w >> 28];
         if (on->done >= (w & 0x0fffffffU)) {
             on->waiters = (uint16_t)(on->waiters & ~bit);
             continue;
         }
         on->waiters = (uint16_t)(on->waiters | bit);
         st->waited = 1;
+        st->needs = w & 0x0fffffffU;
         st->cause_stream = (uint8_t)(w >> 28);
         return false;
     }
     if (st->waited) {
-        const struct stream *on = &m->st[base + st->cause_stream];
+        const struct stream *on = &rank[st->cause_stream];
         st->cause_tag = on->last_tag;
         st->cause_arrive = on->last_arrive;
         st->cause_start = on->last_start;
@@ -470,6 +482,7 @@ static void work_event(struct stc_machine *m, uint32_t s, uint16_t epoch)
         return;
     }
     st->ahead_ticks = (double)(m->now - st->since) * st->rate - st->left_ticks;
+    m->rk[s >> m->shift].running &= (uint16_t)~stream_bit(m, s);
     finish(m, s);
 }
 

@@ -40,7 +40,9 @@ enum stc_err stc_watch_init(struct stc_arena *a, const struct stc_lowered *low,
     out->parts = stc_arena_alloc(a, (size_t)low->n_stages, sizeof *out->parts);
     out->compute_end = STC_NEW_N(a, stc_tick, (size_t)low->n_stages);
     out->slowed = STC_NEW_N(a, struct stc_slowed, (size_t)low->n_stages);
-    if (!out->parts || !out->compute_end || !out->slowed) return STC_ERR_NOMEM;
+    out->whole = STC_NEW_N(a, uint32_t, (size_t)low->n_segs + 1);
+    if (!out->parts || !out->compute_end || !out->slowed || !out->whole)
+        return STC_ERR_NOMEM;
     return out->record == STC_RECORD_TOTALS ? STC_OK : item_times(a, low, out);
 }
 
@@ -147,8 +149,21 @@ static void work_parts(struct stc_watch *w, int32_t stage,
         stretch_parts(w, stage, i);
         return;
     }
-    for (int p = 0; p < STC_PART_COUNT; p++)
-        w->parts[stage][p] += seg->part_ticks[p];
+    w->whole[i->task->tag]++;
+}
+
+/* The parts of the stage's segments, as often as they ran whole. */
+static void whole_parts(struct stc_watch *w, int32_t stage)
+{
+    const struct stc_stage_tmpl *t = &w->low->stages[stage];
+    for (int32_t i = 0; i < t->n_tasks; i++) {
+        if (t->tasks[i].kind != STC_TASK_WORK) continue;
+        uint32_t *times = &w->whole[t->tasks[i].tag];
+        const struct stc_segment *seg = &w->low->segs[t->tasks[i].tag];
+        for (int p = 0; *times > 0 && p < STC_PART_COUNT; p++)
+            w->parts[stage][p] += *times * seg->part_ticks[p];
+        *times = 0;
+    }
 }
 
 void stc_watch_stretch(void *ctx, const struct stc_task_info *i)
@@ -249,6 +264,7 @@ void stc_watch_end(struct stc_watch *w, int32_t stage, stc_tick rank_end,
                    stc_tick step_end)
 {
     stc_tick from = w->compute_end[stage];
+    whole_parts(w, stage);
     round_slowed(w, stage);
     w->parts[stage][STC_PART_DP_COMM] += rank_end - from;
     w->parts[stage][STC_PART_BUBBLE] += step_end - rank_end;

@@ -24,6 +24,7 @@ struct stc_watch {
         double parts[STC_PART_COUNT];
         stc_tick ticks;
     } * slowed;            /* [n_stages]: of work that was slowed */
+    uint32_t *whole;       /* [n_segs]: runs at full rate, told when the step ends */
     stc_tick *compute_end; /* [n_stages] */
     stc_tick **item_start,
         **item_end; /* [n_stages][items] on the compute stream; NULL at STC_RECORD_TOTALS */

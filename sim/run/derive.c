@@ -261,19 +261,33 @@ static void uncertainty(struct stc_run *r)
 
 /* ---- collectives and links ---- */
 
+/* A send counts, its receive is the same. */
+static bool is_counted(const struct stc_task *t)
+{
+    return t->kind == STC_TASK_JOIN && t->ref != STC_SLOT_FRECV &&
+           t->ref != STC_SLOT_BRECV;
+}
+
 /* Counts the joins of one rank's step into its ledger. */
 static void count_joins(const struct stc_run *r, int32_t stage_i, struct stc_ledger *l)
 {
     const struct stc_stage_tmpl *t = &r->low.stages[stage_i];
     int32_t rank = representative(r, stage_i);
+    bool joins[STC_STREAM_COUNT] = {false};
+    int streams[STC_STREAM_COUNT], n_streams = 0;
+    for (int32_t i = 0; i < t->n_blocks; i++)
+        for (int s = 0; s < STC_STREAM_COUNT; s++)
+            for (uint32_t k = 0; k < t->blocks[i].n[s]; k++)
+                joins[s] |= is_counted(&t->tasks[t->blocks[i].off[s] + k]);
+    for (int s = 0; s < STC_STREAM_COUNT; s++)
+        if (joins[s]) streams[n_streams++] = s;
     for (int32_t i = 0; i < t->n_items; i++) {
         const struct stc_block_tmpl *b = &t->blocks[t->item_block[i]];
-        for (int s = 0; s < STC_STREAM_COUNT; s++) {
+        for (int x = 0; x < n_streams; x++) {
+            int s = streams[x];
             for (uint32_t k = 0; k < b->n[s]; k++) {
                 const struct stc_task *task = &t->tasks[b->off[s] + k];
-                if (task->kind != STC_TASK_JOIN || task->ref == STC_SLOT_FRECV ||
-                    task->ref == STC_SLOT_BRECV)
-                    continue;
+                if (!is_counted(task)) continue;
                 int32_t comm = r->comms.rank_comm[task->ref][rank];
                 int32_t op = r->comms.op_index[r->comms.part.comm_class[comm]] +
                              r->comms.op_rank[task->amount];

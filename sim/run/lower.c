@@ -207,21 +207,31 @@ static int index_items(struct stc_low *w)
 {
     struct stc_stage_tmpl *t = w->t;
     uint32_t at[STC_STREAM_COUNT] = {0};
+    uint16_t *busy =
+        STC_NEW_N(w->o->a, uint16_t, (size_t)t->n_blocks); /* bit a stream */
+    if (!busy) return 0;
+    for (int32_t i = 0; i < t->n_blocks; i++)
+        for (int s = 0; s < STC_STREAM_COUNT; s++)
+            busy[i] |= (uint16_t)((t->blocks[i].n[s] > 0) << s);
     for (int32_t i = 0; i < t->n_items; i++) {
         const struct stc_block_tmpl *b = &t->blocks[t->item_block[i]];
         memcpy(&t->base[(size_t)i * STC_STREAM_COUNT], at, sizeof at);
-        for (int s = 0; s < STC_STREAM_COUNT; s++) {
+        for (unsigned left = busy[t->item_block[i]]; left; left &= left - 1) {
+            int s = __builtin_ctz(left);
             at[s] += b->n[s];
-            t->n_busy[s] += b->n[s] > 0;
+            t->n_busy[s]++;
         }
     }
     for (int s = 0; s < STC_STREAM_COUNT; s++) {
         t->busy[s] = STC_NEW_N(w->o->a, int32_t, (size_t)t->n_busy[s] + 1);
         if (!t->busy[s]) return 0;
-        int32_t k = 0;
-        for (int32_t i = 0; i < t->n_items; i++)
-            if (t->blocks[t->item_block[i]].n[s] > 0) t->busy[s][k++] = i;
+        t->n_busy[s] = 0;
     }
+    for (int32_t i = 0; i < t->n_items; i++)
+        for (unsigned left = busy[t->item_block[i]]; left; left &= left - 1) {
+            int s = __builtin_ctz(left);
+            t->busy[s][t->n_busy[s]++] = i;
+        }
     return 1;
 }
 
@@ -260,8 +270,8 @@ static void stage_ledger(struct stc_low *w)
     double m = w->b.layout->n_micro;
     for (int32_t c = 0; c < w->b.layout->vp; c++) {
         for (int32_t u = 0; u < w->chunks[c].n; u++) {
-            stc_ledger_add(&w->t->ledger, &w->chunks[c].units[u].fwd.ledger, m);
-            stc_ledger_add(&w->t->ledger, &w->chunks[c].units[u].bwd.ledger, m);
+            stc_ledger_add(&w->t->ledger, w->chunks[c].units[u].fwd.ledger, m);
+            stc_ledger_add(&w->t->ledger, w->chunks[c].units[u].bwd.ledger, m);
         }
     }
     w->t->hw_flop = w->t->ledger.hw_flop;

@@ -332,7 +332,7 @@ void stc_low_end_step(struct stc_low *w)
                                  w->diag);
     if (w->err == STC_OK) w->err = stc_optime(w->o->a, &w->time, &ops, &pieces);
     if (w->err != STC_OK) return;
-    stc_ledger_add(&w->t->ledger, &pieces.ledger, 1);
+    stc_ledger_add(&w->t->ledger, pieces.ledger, 1);
     stc_low_pieces(w, &pieces, STC_WHICH_ALL);
     stc_low_cut(w);
     stc_low_host_update(w, all.dense / owners + all.expert / expert_owners);

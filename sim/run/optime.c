@@ -321,7 +321,9 @@ enum stc_err stc_optime(struct stc_arena *a, const struct stc_optime *t,
 {
     *out = (struct stc_pieces){0};
     out->v = STC_NEW_N(a, struct stc_piece, (size_t)ops->n + 1);
-    if (!out->v) return STC_ERR_NOMEM;
+    struct stc_ledger *ledger = STC_NEW(a, struct stc_ledger);
+    if (!out->v || !ledger) return STC_ERR_NOMEM;
+    out->ledger = ledger;
     struct stc_coll_est exchange;
     bool exchanges = false;
     const struct stc_op *pending =
@@ -333,7 +335,7 @@ enum stc_err stc_optime(struct stc_arena *a, const struct stc_optime *t,
         struct stc_piece *pc = &out->v[out->n];
         out->keep_bytes += op->keep_bytes;
         if (op->kind == STC_OP_COLL) {
-            coll_piece(t, op, pc, &out->ledger, &e);
+            coll_piece(t, op, pc, ledger, &e);
             if (op->shape.coll.axis == STC_AXIS_EP) {
                 exchange = e;
                 exchanges = true;
@@ -355,7 +357,7 @@ enum stc_err stc_optime(struct stc_arena *a, const struct stc_optime *t,
             out->n++;
             continue;
         }
-        work_piece(t, op, pc, &out->ledger);
+        work_piece(t, op, pc, ledger);
         bool product = op->kind == STC_OP_GEMM || op->kind == STC_OP_GROUPED ||
                        op->kind == STC_OP_ATTENTION;
         if (product) last_work = out->n;

@@ -61,7 +61,7 @@ struct stc_pieces {
     int32_t n_launches;
     stc_tick wgrad_ticks; /* of it: what a zero-bubble schedule may move */
     double keep_bytes;
-    struct stc_ledger ledger;
+    const struct stc_ledger *ledger; /* in the arena: layers that are equal share it */
 };
 
 struct stc_optime { /* borrowed, const */

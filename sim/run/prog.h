@@ -7,9 +7,13 @@
 
 #include "sim/run/comms.h"
 
+/* Where a stream stands. What its next task needs is looked up when the one before
+ * it is given out, so that memory has time to answer. */
 struct stc_cursor {
-    int32_t busy;
-    uint32_t task;
+    const struct stc_task *task; /* the next; NULL: the end */
+    const uint32_t *base;        /* of its item */
+    int32_t busy, item;
+    uint32_t left; /* tasks of the stream in the item, with the next */
 };
 
 /* What a rank's cursors read: its stage's template, its communicators. */
