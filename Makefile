@@ -94,7 +94,7 @@ STORE    := $(if $(CLI_SRC),$(if $(MEASURED),$(BUILD)/stepcast.db))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check asan tsan bench fuzz truth validate fit-steps check-layers check-headers \
+.PHONY: all run check asan tsan bench fuzz truth validate held-out fit-steps check-layers check-headers \
   format-check format lint golden cuda install man clean gate deps help FORCE \
   check-after-deps run-after-deps fuzz-build fuzz-run tests
 
@@ -230,6 +230,10 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libtests.a $(LIB)
 ## validate: forecast every published measurement and print the errors
 validate: all
 	$(VALIDATE)
+
+## held-out: the same of published runs that nothing was ever fitted on
+held-out: all
+	$(VALIDATE) tests/data/held_out/training.csv
 
 ## fit-steps: numbers of GPU generations and stacks from whole runs, into calib/data
 fit-steps: all

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 static const char truth[] = "tests/data/truth/training.csv";
+static const char held_out[] = "tests/data/held_out/training.csv";
 
 static struct stc *opened(void)
 {
@@ -333,6 +334,67 @@ START_TEST(validate_refuses_with_file_and_line)
 }
 END_TEST
 
+/* ==== rows that nothing is fitted on ==== */
+
+/* The distinct sources of a table, a line each; how many rows it has. */
+static char *sources_of(struct stc_arena *a, const char *path, int *n_rows)
+{
+    struct stc_csv csv;
+    struct stc_text t;
+    bool got = true;
+    int source;
+    *n_rows = 0;
+    stc_text_init(&t, 1 << 20);
+    stc_text_printf(&t, "\n");
+    ck_assert_int_eq(stc_csv_open(&csv, path, NULL), STC_OK);
+    ck_assert_int_eq(stc_csv_need(&csv, "source", &source, NULL), STC_OK);
+    for (; stc_csv_next(&csv, &got, NULL) == STC_OK && got; ++*n_rows) {
+        char line[256];
+        snprintf(line, sizeof line, "\n%s\n", csv.field[source]);
+        if (!strstr(stc_text_str(&t), line))
+            stc_text_printf(&t, "%s\n", csv.field[source]);
+    }
+    stc_csv_close(&csv);
+    char *kept = stc_arena_strdup(a, stc_text_str(&t));
+    stc_text_free(&t);
+    return kept;
+}
+
+START_TEST(validate_every_row_held_out_has_a_forecast_or_a_reason)
+{
+    struct stc_arena a = STC_ARENA_INIT;
+    struct stc *sim = opened();
+    struct stc_vreport r;
+    struct stc_diag diag = {""};
+    const struct stc_vopts o = {0};
+    int n_rows, n_truth, n_without = 0;
+    char *mine = sources_of(&a, held_out, &n_rows);
+    const char *fitted = sources_of(&a, truth, &n_truth);
+    ck_assert_msg(stc_validate_file(&a, held_out, &sim->params, &o, &r, &diag) ==
+                      STC_OK,
+                  "%s", diag.text);
+    ck_assert_int_eq(r.n_rows, n_rows);
+    ck_assert_int_ge(n_rows, 50);
+    ck_assert_int_ge(r.n_time, 12);
+    for (int i = 0; i < r.n_rows; i++)
+        for (int c = 0; c < r.rows[i].n_cases; c++) {
+            const struct stc_vcase *k = &r.rows[i].cases[c];
+            int has = isfinite(k->predicted) && k->predicted > 0;
+            n_without += !has;
+            ck_assert_msg(has || r.rows[i].note[0], "%s: neither forecast nor reason",
+                          r.rows[i].id);
+        }
+    ck_assert_int_le(n_without, 1); /* DualPipe */
+    for (char *s = strtok(mine, "\n"); s; s = strtok(NULL, "\n")) {
+        char line[256];
+        snprintf(line, sizeof line, "\n%s\n", s);
+        ck_assert_msg(!strstr(fitted, line), "%s is fitted on", s);
+    }
+    stc_close(sim);
+    stc_arena_free(&a);
+}
+END_TEST
+
 static Suite *validate_suite(void)
 {
     Suite *s = suite_create("validate");
@@ -347,6 +409,7 @@ static Suite *validate_suite(void)
     tcase_add_test(t, validate_the_score_is_the_mean_over_sources);
     tcase_add_loop_test(t, validate_refuses_with_file_and_line, 0,
                         (int)(sizeof refused / sizeof refused[0]));
+    tcase_add_test(t, validate_every_row_held_out_has_a_forecast_or_a_reason);
     suite_add_tcase(s, t);
     return s;
 }
