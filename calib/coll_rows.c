@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hw/catalogue.h"
 #include "sim/base/text.h"
 
 /* Columns that are read, in the order of `enum col`. */
@@ -44,9 +45,16 @@ static const struct {
 /* One GPU's NVLink, one direction, by generation of the link (data sheets). */
 static const double nvlink_Bps[] = {0.0, 80e9, 150e9, 300e9, 450e9, 900e9};
 
-static enum stc_err parse_gpu(const struct stc_csv *c, const char *name,
-                              struct stc_coll_row *r, struct stc_diag *diag)
+static enum stc_err parse_gpu(const struct stc_csv *c, const struct stc_hw *hw,
+                              const char *name, struct stc_coll_row *r,
+                              struct stc_diag *diag)
 {
+    const struct stc_gpu *own = NULL;
+    if (hw && stc_hw_find_gpu(hw, name, &own, NULL) == STC_OK) {
+        r->g.gen = own->gen;
+        r->g.mem_Bps = own->mem_Bps;
+        return STC_OK;
+    }
     for (size_t i = 0; i < sizeof gpus / sizeof gpus[0]; i++)
         if (strncmp(name, gpus[i].prefix, strlen(gpus[i].prefix)) == 0) {
             r->g.gen = gpus[i].gen;
@@ -54,8 +62,9 @@ static enum stc_err parse_gpu(const struct stc_csv *c, const char *name,
             return STC_OK;
         }
     return stc_fail(diag, STC_ERR_UNKNOWN,
-                    "%s:%d: gpu: %s is not a GPU whose links are known", c->name,
-                    c->line, name);
+                    "%s:%d: gpu: %s is not a GPU whose links are known; a catalogue of "
+                    "yours may say them (stepcast help catalogue)",
+                    c->name, c->line, name);
 }
 
 static enum stc_err parse_intra(const struct stc_csv *c, const char *text,
@@ -130,13 +139,14 @@ static bool whole(const char *text, int *out)
     return true;
 }
 
-static enum stc_err parse_row(const struct stc_csv *c, char *const f[N_COLS],
-                              struct stc_coll_row *r, struct stc_diag *diag)
+static enum stc_err parse_row(const struct stc_csv *c, const struct stc_hw *hw,
+                              char *const f[N_COLS], struct stc_coll_row *r,
+                              struct stc_diag *diag)
 {
     double time_us = 0.0, gbps = 0.0;
     int per_node = 0, nics = 0;
     *r = (struct stc_coll_row){.f = STC_COLL_FORCE_INIT};
-    enum stc_err err = parse_gpu(c, f[GPU], r, diag);
+    enum stc_err err = parse_gpu(c, hw, f[GPU], r, diag);
     if (err == STC_OK) err = parse_intra(c, f[INTRA], r, diag);
     if (err != STC_OK) return err;
     if (!stc_coll_lib_parse(f[LIBRARY], &r->f.lib) ||
@@ -199,7 +209,8 @@ static enum stc_err push(struct stc_arena *a, struct stc_coll_rows *rows, int *c
     return STC_OK;
 }
 
-enum stc_err stc_coll_rows_read(struct stc_arena *a, const char *path, double min_bytes,
+enum stc_err stc_coll_rows_read(struct stc_arena *a, const struct stc_hw *hw,
+                                const char *path, double min_bytes,
                                 struct stc_coll_rows *out, struct stc_diag *diag)
 {
     struct stc_csv c;
@@ -216,7 +227,7 @@ enum stc_err stc_coll_rows_read(struct stc_arena *a, const char *path, double mi
         for (int i = 0; i < N_COLS; i++)
             f[i] = c.field[at[i]];
         struct stc_coll_row r;
-        err = parse_row(&c, f, &r, diag);
+        err = parse_row(&c, hw, f, &r, diag);
         r.row = ++out->n_all;
         if (err == STC_OK && r.bytes >= min_bytes) err = push(a, out, &cap, &r);
         if (err == STC_ERR_NOMEM) err = stc_fail(diag, err, "%s: out of memory", path);

@@ -33,8 +33,11 @@ struct stc_coll_rows {
 };
 
 /* Rows of at least min_bytes. A row with an unknown GPU, library or collective
- * is an error that names file and line. */
-STC_MUST_USE enum stc_err stc_coll_rows_read(struct stc_arena *a, const char *path,
+ * is an error that names file and line. GPUs are those of hw, else the shipped
+ * families; hw NULL: these alone. */
+struct stc_hw;
+STC_MUST_USE enum stc_err stc_coll_rows_read(struct stc_arena *a,
+                                             const struct stc_hw *hw, const char *path,
                                              double min_bytes,
                                              struct stc_coll_rows *out,
                                              struct stc_diag *diag);

@@ -226,18 +226,18 @@ struct source {
     take_fn take;
 };
 
-static enum stc_err read_all(struct stc_arena *a, const char *folder,
-                             const struct source *s, size_t n,
+static enum stc_err read_all(struct stc_arena *a, const struct stc_hw *hw,
+                             const char *folder, const struct source *s, size_t n,
                              struct stc_cost_rows *out, struct stc_diag *diag)
 {
-    struct stc_hw *hw;
-    struct reader rd = {.arena = a, .out = out, .diag = diag};
+    struct stc_hw *shipped;
+    struct reader rd = {.arena = a, .hw = hw, .out = out, .diag = diag};
     bool found = false;
 
     *out = (struct stc_cost_rows){0};
-    enum stc_err err = stc_hw_load(a, &hw, diag);
+    enum stc_err err = hw ? STC_OK : stc_hw_load(a, &shipped, diag);
     if (err != STC_OK) return err;
-    rd.hw = hw;
+    if (!hw) rd.hw = shipped;
     for (size_t i = 0; i < n && err == STC_OK; i++)
         err = read_file(&rd, folder, s[i].file, s[i].take, &found);
     if (err == STC_OK && !found)
@@ -248,8 +248,9 @@ static enum stc_err read_all(struct stc_arena *a, const char *folder,
     return err;
 }
 
-enum stc_err stc_cost_rows_read(struct stc_arena *a, const char *folder,
-                                struct stc_cost_rows *out, struct stc_diag *diag)
+enum stc_err stc_cost_rows_read(struct stc_arena *a, const struct stc_hw *hw,
+                                const char *folder, struct stc_cost_rows *out,
+                                struct stc_diag *diag)
 {
     static const struct source sources[] = {
         {"gemm.csv", take_gemm},
@@ -259,14 +260,16 @@ enum stc_err stc_cost_rows_read(struct stc_arena *a, const char *folder,
         {"attention_train_nvl72.csv", take_train},
         {"moe.csv", take_moe},
     };
-    return read_all(a, folder, sources, sizeof sources / sizeof sources[0], out, diag);
+    return read_all(a, hw, folder, sources, sizeof sources / sizeof sources[0], out,
+                    diag);
 }
 
-enum stc_err stc_cost_rows_torch(struct stc_arena *a, const char *folder,
-                                 struct stc_cost_rows *out, struct stc_diag *diag)
+enum stc_err stc_cost_rows_torch(struct stc_arena *a, const struct stc_hw *hw,
+                                 const char *folder, struct stc_cost_rows *out,
+                                 struct stc_diag *diag)
 {
     static const struct source source = {"gemm_torch.csv", take_gemm};
-    return read_all(a, folder, &source, 1, out, diag);
+    return read_all(a, hw, folder, &source, 1, out, diag);
 }
 
 void stc_cost_row_terms(const struct stc_cost_row *r, const double *v,

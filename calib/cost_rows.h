@@ -5,8 +5,8 @@
  * plus the seconds it took. Rows that state too little (no head count) are left
  * out. `id` is the row's number in its file, from 1, as `validate` counts.
  *
- * OWNERSHIP. All arrays in the arena given; GPUs point into the catalogue that
- * was loaded into the same arena.
+ * OWNERSHIP. All arrays in the arena given; GPUs point into hw or, where that is
+ * NULL, into the shipped catalogue, loaded into the same arena.
  */
 #ifndef STC_CALIB_COST_ROWS_H
 #define STC_CALIB_COST_ROWS_H
@@ -15,6 +15,7 @@
 #include "sim/base/arena.h"
 #include "sim/base/err.h"
 
+struct stc_hw;
 struct stc_cost_row {
     const struct stc_gpu *gpu;
     uint8_t family;  /* enum stc_family */
@@ -36,11 +37,15 @@ struct stc_cost_rows {
 /* Reads gemm.csv, attention_{prefill,decode,train}.csv and moe.csv of FOLDER/micro
  * (else of FOLDER itself); a file that is not there is left out, all absent is
  * an error. Rows come sorted by (family, GPU name, variant, file order). */
-STC_MUST_USE enum stc_err stc_cost_rows_read(struct stc_arena *a, const char *folder,
+STC_MUST_USE enum stc_err stc_cost_rows_read(struct stc_arena *a,
+                                             const struct stc_hw *hw,
+                                             const char *folder,
                                              struct stc_cost_rows *out,
                                              struct stc_diag *diag);
 /* gemm_torch.csv alone: products timed inside a model. */
-STC_MUST_USE enum stc_err stc_cost_rows_torch(struct stc_arena *a, const char *folder,
+STC_MUST_USE enum stc_err stc_cost_rows_torch(struct stc_arena *a,
+                                              const struct stc_hw *hw,
+                                              const char *folder,
                                               struct stc_cost_rows *out,
                                               struct stc_diag *diag);
 

@@ -31,6 +31,7 @@ struct stc_fit_opt {
      * that has fewer rows than its fit in here starts from that fit and is pulled to
      * it; with too few rows for a residual of its own it keeps that one too. */
     const struct stc_cost *base;
+    const struct stc_hw *hw; /* the GPUs of the rows; NULL: the shipped catalogue */
 };
 
 enum { STC_FIT_LINES = 128 };

@@ -253,11 +253,11 @@ enum stc_err stc_fit_by_gpu(struct stc_arena *a, struct stc_fit_group *g, int n,
 /* ==== by source ==== */
 
 enum stc_err stc_fit_by_source(struct stc_arena *a, const struct stc_cost *c,
-                               const char *folder, struct stc_fit_report *rep,
-                               struct stc_diag *diag)
+                               const struct stc_hw *hw, const char *folder,
+                               struct stc_fit_report *rep, struct stc_diag *diag)
 {
     struct stc_cost_rows rows;
-    enum stc_err err = stc_cost_rows_torch(a, folder, &rows, diag);
+    enum stc_err err = stc_cost_rows_torch(a, hw, folder, &rows, diag);
     if (err == STC_ERR_IO) return STC_OK; /* a folder without that table */
     for (int regime = 0; regime < STC_REGIME_COUNT && err == STC_OK; regime++)
         for (int large = 0; large < 2; large++) {

@@ -264,8 +264,8 @@ enum stc_err stc_fit_coll_rows(struct stc_arena *a, const struct stc_coll_rows *
     return STC_OK;
 }
 
-enum stc_err stc_fit_coll(struct stc_arena *a, const char *folder,
-                          const struct stc_coll_params *base,
+enum stc_err stc_fit_coll(struct stc_arena *a, const struct stc_hw *hw,
+                          const char *folder, const struct stc_coll_params *base,
                           struct stc_coll_params *out, struct stc_coll_cv *cv,
                           struct stc_diag *diag)
 {
@@ -278,7 +278,7 @@ enum stc_err stc_fit_coll(struct stc_arena *a, const char *folder,
     else
         (void)snprintf(path, sizeof path, "%s/collectives.csv", folder);
     /* Below 1 KiB a collective is its launch; the bars and the fit start there. */
-    enum stc_err err = stc_coll_rows_read(a, path, 1024.0, &rows, diag);
+    enum stc_err err = stc_coll_rows_read(a, hw, path, 1024.0, &rows, diag);
     if (err == STC_OK) err = stc_fit_coll_rows(a, &rows, NULL, base, out, diag);
     if (err == STC_OK && cv != NULL)
         err = stc_fit_coll_validate(a, &rows, base, out, cv, diag);

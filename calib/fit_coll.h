@@ -48,7 +48,8 @@ struct stc_coll_cv {
  * believed before (NULL: the priors); terms that more rows stand behind there start
  * from it, are pulled to it, and are fitted under its residuals. Only what has rows
  * in FOLDER is in *out as measured. */
-STC_MUST_USE enum stc_err stc_fit_coll(struct stc_arena *a, const char *folder,
+STC_MUST_USE enum stc_err stc_fit_coll(struct stc_arena *a, const struct stc_hw *hw,
+                                       const char *folder,
                                        const struct stc_coll_params *base,
                                        struct stc_coll_params *out,
                                        struct stc_coll_cv *cv, struct stc_diag *diag);

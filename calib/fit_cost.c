@@ -429,7 +429,7 @@ enum stc_err stc_fit_compute(struct stc_arena *a, const char *folder,
 
     *rep = (struct stc_fit_report){.in_sample = opt->holdout < 2};
     clock_gettime(CLOCK_MONOTONIC, &t0);
-    enum stc_err err = stc_cost_rows_read(a, folder, &rows, diag);
+    enum stc_err err = stc_cost_rows_read(a, opt->hw, folder, &rows, diag);
     if (err != STC_OK) return err;
     struct stc_fit_group *g = STC_NEW_N(a, struct stc_fit_group, MOST);
     if (g == NULL) return stc_fail(diag, STC_ERR_NOMEM, "fit");
@@ -454,7 +454,7 @@ enum stc_err stc_fit_compute(struct stc_arena *a, const char *folder,
     if (err == STC_OK) err = stc_fit_by_gpu(a, g, n, pools, &n_pools, rep, diag);
     if (err == STC_OK) err = gather(a, g, n, pools, n_pools, out, diag);
     if (err == STC_OK && opt->holdout > 1)
-        err = stc_fit_by_source(a, *out, folder, rep, diag);
+        err = stc_fit_by_source(a, *out, opt->hw, folder, rep, diag);
     for (int i = 0; i < n; i++)
         stc_arena_free(&g[i].arena);
     clock_gettime(CLOCK_MONOTONIC, &t1);

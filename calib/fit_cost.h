@@ -36,7 +36,8 @@ enum stc_err stc_fit_by_gpu(struct stc_arena *a, struct stc_fit_group *g, int n,
                             struct stc_fit_report *rep,
                             struct stc_diag *diag) STC_MUST_USE;
 enum stc_err stc_fit_by_source(struct stc_arena *a, const struct stc_cost *c,
-                               const char *folder, struct stc_fit_report *rep,
+                               const struct stc_hw *hw, const char *folder,
+                               struct stc_fit_report *rep,
                                struct stc_diag *diag) STC_MUST_USE;
 
 #endif

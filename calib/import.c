@@ -7,12 +7,15 @@
 #include <string.h>
 
 #include "calib/source.h"
+#include "hw/gpu.h"
 #include "hw/product.h"
 
-const char *stc_import_gpu(const char *product, double mem_bytes, char *buf,
-                           size_t size)
+const char *stc_import_gpu(const struct stc_hw *hw, const char *product,
+                           double mem_bytes, char *buf, size_t size)
 {
-    const char *name = stc_gpu_of_product(product, mem_bytes);
+    const struct stc_gpu *row =
+        hw ? stc_hw_gpu_of_product(hw, product, mem_bytes) : NULL;
+    const char *name = row ? row->name : stc_gpu_of_product(product, mem_bytes);
     (void)snprintf(buf, size, "%s", name != NULL ? name : stc_product_bare(product));
     return buf;
 }

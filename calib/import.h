@@ -35,6 +35,7 @@ struct stc_sink {
     void *ctx;
 };
 
+struct stc_hw;
 struct stc_import_opts {
     const char *machine; /* the owner's name for it; NULL: what the file says */
     const char *gpu;     /* for files that do not name it; NULL: none */
@@ -42,6 +43,7 @@ struct stc_import_opts {
     int nics_per_node;   /* likewise; 0: unknown */
     double nic_gbps;
     const char *tool, *date; /* for provenance; NULL: "" */
+    const struct stc_hw *hw; /* whose rows a file may name; NULL: only the shipped */
     stc_store_commit_fn *on_commit;
     void *ctx;
 };
@@ -78,9 +80,9 @@ STC_MUST_USE enum stc_err stc_log_read(struct stc_source *src, const char *name,
 STC_MUST_USE enum stc_err stc_log_read_file(const char *path, struct stc_anchor *out,
                                             struct stc_diag *diag);
 
-/* "NVIDIA A100-SXM4-80GB" -> "A100-SXM4-80GB" where the catalogue has it, else
- * the text itself. Returns buf. */
-const char *stc_import_gpu(const char *product, double mem_bytes, char *buf,
-                           size_t size);
+/* "NVIDIA A100-SXM4-80GB" -> "A100-SXM4-80GB" where the catalogue (hw NULL: the shipped
+ * table of products) has it, else the text itself. Returns buf. */
+const char *stc_import_gpu(const struct stc_hw *hw, const char *product,
+                           double mem_bytes, char *buf, size_t size);
 
 #endif

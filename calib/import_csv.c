@@ -195,7 +195,7 @@ static enum stc_err one_row(struct table *t, const struct stc_import_opts *o,
     if (m.gpu[0] == '\0') m.gpu = o->gpu != NULL ? o->gpu : "";
     if (m.gpu[0] == '\0')
         return stc_csv_fail(c, t->col[R_GPU], diag, STC_ERR_PARSE, "no GPU is named");
-    m.gpu = stc_import_gpu(m.gpu, 0.0, gpu, sizeof gpu);
+    m.gpu = stc_import_gpu(o->hw, m.gpu, 0.0, gpu, sizeof gpu);
     enum stc_err err = value_of(t, &m, &there, diag);
     if (err == STC_OK && !there) {
         r->n_skipped++;

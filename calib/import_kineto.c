@@ -40,6 +40,7 @@ struct link {
 };
 
 struct kin {
+    const struct stc_hw *hw;
     struct stc_json json;
     struct stc_kin_event e;
     struct stc_opstats stats;
@@ -276,7 +277,8 @@ static enum stc_err devices(struct kin *k, struct stc_diag *diag)
         if (total && mem <= 0.0) mem = strtod(k->json.text, NULL);
         if ((err = stc_json_skip(&k->json, diag)) != STC_OK) return err;
     }
-    if (product[0] != '\0') (void)stc_import_gpu(product, mem, k->gpu, sizeof k->gpu);
+    if (product[0] != '\0')
+        (void)stc_import_gpu(k->hw, product, mem, k->gpu, sizeof k->gpu);
     return err;
 }
 
@@ -430,6 +432,7 @@ enum stc_err stc_import_kineto(struct stc_source *src, const char *name,
         free(k);
         return stc_fail(diag, STC_ERR_NOMEM, "%s: out of memory", name);
     }
+    k->hw = o->hw;
     stc_text_init(&t, 1u << 20);
     enum stc_err err = stc_json_open(&k->json, src, diag);
     if (err == STC_OK) {

@@ -423,7 +423,7 @@ static bool device_line(struct run *run, const char *s, enum stc_err *err,
                        name);
         for (size_t k = strlen(product); k > 0 && product[k - 1] == ' '; k--)
             product[k - 1] = '\0';
-        (void)stc_import_gpu(product, 0.0, run->gpu, sizeof run->gpu);
+        (void)stc_import_gpu(rd->o->hw, product, 0.0, run->gpu, sizeof run->gpu);
         run->rccl =
             strstr(product, "AMD") != NULL || strstr(product, "Instinct") != NULL;
     }

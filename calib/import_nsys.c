@@ -25,6 +25,7 @@ struct nsys {
     struct stc_opstats stats;
     char gpu[64];
     const char *path;
+    const struct stc_hw *hw;
 };
 
 static bool has(struct nsys *n, const char *table, const char *column)
@@ -126,8 +127,8 @@ static enum stc_err device(struct nsys *n, struct stc_diag *diag)
                        &st, diag);
     if (err == STC_OK) err = stc_db_step(st, &row, diag);
     if (err == STC_OK && row)
-        (void)stc_import_gpu(stc_db_col_text(st, 0), stc_db_col_double(st, 1), n->gpu,
-                             sizeof n->gpu);
+        (void)stc_import_gpu(n->hw, stc_db_col_text(st, 0), stc_db_col_double(st, 1),
+                             n->gpu, sizeof n->gpu);
     stc_db_finish(st);
     return err;
 }
@@ -180,7 +181,7 @@ enum stc_err stc_import_nsys(const char *path, const struct stc_import_opts *o,
                              const struct stc_sink *sink, struct stc_import_report *r,
                              struct stc_diag *diag)
 {
-    struct nsys n = {.path = path};
+    struct nsys n = {.path = path, .hw = o->hw};
     if (!stc_opstats_init(&n.stats))
         return stc_fail(diag, STC_ERR_NOMEM, "%s: out of memory", path);
     enum stc_err err = stc_db_open(&n.db, path, STC_DB_READ, NULL, diag);

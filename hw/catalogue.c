@@ -63,7 +63,7 @@ static ptrdiff_t find_row(const struct stc_hw *hw, int kind, const char *name)
 
 static const char *unalias(const struct stc_hw *hw, const char *name)
 {
-    for (size_t i = 0; i < hw->n_aliases; i++) {
+    for (size_t i = hw->n_aliases; i-- > 0;) { /* later documents win */
         if (strcasecmp(hw->aliases[i].name, name) == 0) return hw->aliases[i].means;
     }
     return name;
@@ -288,11 +288,9 @@ static enum stc_err read_section(struct stc_hw *hw, const struct stc_node *secti
     return STC_OK;
 }
 
-static enum stc_err read_doc(struct stc_hw *hw, const struct stc_node *root,
-                             struct stc_diag *diag)
+/* Nothing but the sections that are read here. */
+static enum stc_err check_sections(const struct stc_node *root, struct stc_diag *diag)
 {
-    /* GPUs and fabrics first: nodes name them, wherever they stand. */
-    static const int order[N_LISTS] = {GPUS, FABRICS, NODES};
     for (const struct stc_node *c = root->first; c; c = c->next) {
         bool known = c->key && strcmp(c->key, "aliases") == 0;
         for (int k = 0; k < N_LISTS; k++)
@@ -302,24 +300,56 @@ static enum stc_err read_doc(struct stc_hw *hw, const struct stc_node *root,
             c, diag, STC_ERR_PARSE,
             "unknown section; a catalogue has gpus, nodes, fabrics, aliases");
     }
-    const struct stc_node *aliases = stc_node_get(root, "aliases");
-    enum stc_err err = aliases ? read_aliases(hw, aliases, diag) : STC_OK;
-    for (int k = 0; k < N_LISTS && err == STC_OK; k++) {
-        const struct stc_node *section = stc_node_get(root, list_keys[order[k]]);
-        if (section) err = read_section(hw, section, order[k], diag);
+    return STC_OK;
+}
+
+/* What an alias of a user's file stands for must be there. */
+static enum stc_err check_aliases(const struct stc_hw *hw, const struct stc_node *map,
+                                  struct stc_diag *diag)
+{
+    for (const struct stc_node *item = map ? map->first : NULL; item;
+         item = item->next) {
+        bool found = false;
+        for (int k = 0; k < N_LISTS; k++)
+            found = found || find_row(hw, k, item->text) >= 0;
+        if (!found)
+            return stc_node_fail(item, diag, STC_ERR_UNKNOWN,
+                                 "\"%s\" is no GPU, node or fabric of the catalogue",
+                                 item->text);
     }
+    return STC_OK;
+}
+
+static enum stc_err read_docs(struct stc_hw *hw, const struct stc_node *const *roots,
+                              size_t n, struct stc_diag *diag)
+{
+    /* GPUs and fabrics first: nodes name them, wherever they stand. */
+    static const int order[N_LISTS] = {GPUS, FABRICS, NODES};
+    enum stc_err err = STC_OK;
+    for (size_t i = 0; i < n && err == STC_OK; i++) {
+        const struct stc_node *aliases = stc_node_get(roots[i], "aliases");
+        if (aliases) err = read_aliases(hw, aliases, diag);
+    }
+    for (int k = 0; k < N_LISTS; k++)
+        for (size_t i = 0; i < n && err == STC_OK; i++) {
+            const struct stc_node *part = stc_node_get(roots[i], list_keys[order[k]]);
+            if (part) err = read_section(hw, part, order[k], diag);
+        }
     return err;
 }
 
-/* A private copy of the lists' arrays, so that refused text changes nothing. */
-static enum stc_err copy_lists(const struct stc_hw *hw, struct stc_hw *out,
-                               struct stc_diag *diag)
+/* A copy of the lists' arrays in arena a, so that what happens to it changes
+ * nothing of hw. */
+static enum stc_err copy_lists(struct stc_arena *a, const struct stc_hw *hw,
+                               struct stc_hw *out, struct stc_diag *diag)
 {
     *out = *hw;
+    out->arena = a;
+    out->cap_aliases = hw->n_aliases; /* full: the next one gets an array of its own */
     for (int k = 0; k < N_LISTS; k++) {
         struct list *l = &out->lists[k];
         if (l->n == 0) continue;
-        const void **rows = stc_arena_alloc(hw->arena, l->cap, sizeof *rows);
+        const void **rows = stc_arena_alloc(a, l->cap, sizeof *rows);
         if (!rows) return no_memory(diag);
         memcpy(rows, hw->lists[k].rows, l->n * sizeof *rows);
         l->rows = rows;
@@ -327,12 +357,13 @@ static enum stc_err copy_lists(const struct stc_hw *hw, struct stc_hw *out,
     return STC_OK;
 }
 
-static enum stc_err add_doc(struct stc_hw *hw, const struct stc_node *root,
-                            struct stc_diag *diag)
+/* Refused documents change nothing. */
+static enum stc_err add_docs(struct stc_hw *hw, const struct stc_node *const *roots,
+                             size_t n, struct stc_diag *diag)
 {
     struct stc_hw next;
-    enum stc_err err = copy_lists(hw, &next, diag);
-    if (err == STC_OK) err = read_doc(&next, root, diag);
+    enum stc_err err = copy_lists(hw->arena, hw, &next, diag);
+    if (err == STC_OK) err = read_docs(&next, roots, n, diag);
     if (err == STC_OK) *hw = next;
     return err;
 }
@@ -350,7 +381,8 @@ enum stc_err stc_hw_load(struct stc_arena *a, struct stc_hw **out,
     for (int i = 0; i < STC_N_ELEM(files); i++) {
         const struct stc_node *root = NULL;
         enum stc_err err = stc_doc_read_embed(a, files[i], &root, diag);
-        if (err == STC_OK) err = add_doc(hw, root, diag);
+        if (err == STC_OK) err = check_sections(root, diag);
+        if (err == STC_OK) err = add_docs(hw, &root, 1, diag);
         if (err != STC_OK) return err;
     }
     *out = hw;
@@ -367,7 +399,30 @@ enum stc_err stc_hw_add_yaml(struct stc_hw *hw, const char *text, size_t len,
         return stc_node_fail(root, diag, STC_ERR_PARSE,
                              "a catalogue is a map of sections");
     }
-    return add_doc(hw, root, diag);
+    err = check_sections(root, diag);
+    return err == STC_OK ? add_docs(hw, &root, 1, diag) : err;
+}
+
+enum stc_err stc_hw_copy(struct stc_arena *a, const struct stc_hw *base,
+                         struct stc_hw **out, struct stc_diag *diag)
+{
+    struct stc_hw *hw = STC_NEW(a, struct stc_hw);
+    if (!hw) return no_memory(diag);
+    enum stc_err err = copy_lists(a, base, hw, diag);
+    if (err == STC_OK) *out = hw;
+    return err;
+}
+
+enum stc_err stc_hw_add_docs(struct stc_hw *hw, const struct stc_node *const *roots,
+                             size_t n, struct stc_diag *diag)
+{
+    struct stc_hw next;
+    enum stc_err err = copy_lists(hw->arena, hw, &next, diag);
+    if (err == STC_OK) err = read_docs(&next, roots, n, diag);
+    for (size_t i = 0; i < n && err == STC_OK; i++)
+        err = check_aliases(&next, stc_node_get(roots[i], "aliases"), diag);
+    if (err == STC_OK) *hw = next;
+    return err;
 }
 
 enum stc_err stc_hw_find_gpu(const struct stc_hw *hw, const char *name,

@@ -28,10 +28,21 @@ struct stc_hw;
 /* The embedded catalogue. */
 STC_MUST_USE enum stc_err stc_hw_load(struct stc_arena *a, struct stc_hw **out,
                                       struct stc_diag *diag);
+/* The same rows in an arena of its own, to be laid over: `base` stays as it is and
+ * must outlive it. */
+STC_MUST_USE enum stc_err stc_hw_copy(struct stc_arena *a, const struct stc_hw *base,
+                                      struct stc_hw **out, struct stc_diag *diag);
 /* Adds the rows of a YAML text with the keys `gpus`, `nodes`, `fabrics` (any of
  * them); `file` is for messages. Refused text changes nothing. */
 STC_MUST_USE enum stc_err stc_hw_add_yaml(struct stc_hw *hw, const char *text,
                                           size_t len, const char *file,
+                                          struct stc_diag *diag);
+
+/* The same of documents together, whose other sections somebody else reads: a row
+ * may name rows of any of them, and of two of one name the later counts. */
+struct stc_node;
+STC_MUST_USE enum stc_err stc_hw_add_docs(struct stc_hw *hw,
+                                          const struct stc_node *const *roots, size_t n,
                                           struct stc_diag *diag);
 
 STC_MUST_USE enum stc_err stc_hw_find_gpu(const struct stc_hw *hw, const char *name,

@@ -257,7 +257,8 @@ static enum stc_err find_parts(const struct stc_hw *hw,
         if (!node) {
             return stc_fail(
                 diag, STC_ERR_UNKNOWN,
-                "gpu: no node of the catalogue has %d %s; name one with `use`",
+                "gpu: no node of the catalogue has %d %s; name one with `use`, whose "
+                "GPUs become these, or add one (stepcast help catalogue)",
                 ask->gpus_per_node > 0 ? ask->gpus_per_node : 1, gpu->name);
         }
     } else {

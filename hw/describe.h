@@ -95,6 +95,14 @@ typedef enum stc_err stc_describe_fn(struct stc_describe *d, const char *name,
                                      struct stc_diag *diag);
 stc_describe_fn stc_describe_topo, stc_describe_smi, stc_describe_nccl,
     stc_describe_ibstat, stc_describe_slurm;
+/* The row of the GPU that the texts tell of, a user's too; NULL: there is none. */
+const struct stc_gpu *stc_describe_gpu(const struct stc_describe *d,
+                                       const struct stc_hw *hw);
+/* A section `gpus:` with a row for a GPU that the catalogue lacks, as far as the texts
+ * go, each line after margin; name gets what the row is called. */
+void stc_describe_gpu_row(const struct stc_describe *d, const struct stc_hw *hw,
+                          const char *margin, char *name, size_t size,
+                          struct stc_text *out);
 /* The NIC of that name, added when new; NULL: no room. */
 struct stc_desc_nic *stc_describe_nic(struct stc_describe *d, const char *name);
 /* The next line of a text, without colours and end, in buf; false at the end. */

@@ -4,10 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "hw/catalogue.h"
-#include "hw/product.h"
 #include "sim/base/text.h"
 #include "sim/base/units.h"
 
@@ -23,24 +21,6 @@ struct summary {
     bool near;           /* the NICs were chosen by their place */
     int gpus_per_switch; /* 0: not told */
 };
-
-/* ==== the GPU ==== */
-
-static const char *gpu_name(const struct stc_describe *d)
-{
-    static const struct {
-        const char *gres, *product;
-    } rows[] = {{"a100", "A100-SXM4-80GB"}, {"h100", "H100 80GB HBM3"},
-                {"h200", "H200"},           {"b200", "B200"},
-                {"v100", "V100-SXM2"},      {"l40s", "L40S"},
-                {"gh200", "GH200 480GB"},   {"a40", "A40"}};
-    if (d->product[0] == '\0') return NULL;
-    const char *name = stc_gpu_of_product(d->product, d->gpu_mem_bytes);
-    for (size_t i = 0; name == NULL && i < sizeof rows / sizeof rows[0]; i++)
-        if (strcasecmp(d->product, rows[i].gres) == 0)
-            name = stc_gpu_of_product(rows[i].product, d->gpu_mem_bytes);
-    return name;
-}
 
 /* ==== links ==== */
 
@@ -132,9 +112,8 @@ static void judge_nics(const struct stc_describe *d, struct summary *s)
 static void summarise(const struct stc_describe *d, const struct stc_hw *hw,
                       struct summary *s)
 {
-    *s = (struct summary){.gpu = gpu_name(d)};
-    if (s->gpu != NULL && stc_hw_find_gpu(hw, s->gpu, &s->spec, NULL) != STC_OK)
-        s->gpu = NULL;
+    *s = (struct summary){.spec = stc_describe_gpu(d, hw)};
+    if (s->spec != NULL) s->gpu = s->spec->name;
     judge_links(d, s);
     judge_nics(d, s);
 }
@@ -234,11 +213,6 @@ static void put_plain(struct stc_text *out, const char *s)
 static void remarks(const struct stc_describe *d, const struct summary *s,
                     struct stc_text *out)
 {
-    if (d->product[0] != '\0' && s->gpu == NULL) {
-        stc_text_put(out, "# The catalogue has no \"");
-        put_plain(out, d->product);
-        stc_text_put(out, "\"; add it, or say gpu: by hand\n");
-    }
     if (d->mixed_gpus)
         stc_text_put(out,
                      "# The node has GPUs of several kinds; the first was taken\n");
@@ -265,15 +239,33 @@ static void put_rate(struct stc_text *out, const char *key, double Bps)
     stc_text_printf(out, "  %s: %.6gGbps\n", key, Bps * 8.0 / 1e9);
 }
 
+static bool lacks_gpu(const struct stc_describe *d, const struct summary *s)
+{
+    return d->product[0] != '\0' && s->gpu == NULL;
+}
+
+/* What to do about a GPU that the catalogue lacks; own: what its row is called. */
+static void how_to_add(const struct stc_describe *d, const struct stc_hw *hw,
+                       char own[64], struct stc_text *out)
+{
+    stc_text_put(out, "# The catalogue has no \"");
+    put_plain(out, d->product);
+    stc_text_put(out, "\". Put this into a file,\n# complete it (stepcast help "
+                      "catalogue) and give it by --catalogue FILE:\n");
+    stc_describe_gpu_row(d, hw, "#   ", own, 64, out);
+}
+
 void stc_describe_yaml(const struct stc_describe *d, const struct stc_hw *hw,
                        struct stc_text *out)
 {
     struct summary s;
+    char own[64] = "";
     summarise(d, hw, &s);
     const struct stc_hw_node *node = find_node(d, hw, &s);
     sources(d, out);
     not_told(d, &s, node != NULL, out);
     remarks(d, &s, out);
+    if (lacks_gpu(d, &s)) how_to_add(d, hw, own, out);
     if (d->product[0] != '\0') {
         stc_text_put(out, "# GPU: ");
         put_plain(out, d->product);
@@ -285,7 +277,8 @@ void stc_describe_yaml(const struct stc_describe *d, const struct stc_hw *hw,
     if (node != NULL) {
         stc_text_printf(out, "  use: %s\n", node->name);
     } else {
-        if (s.gpu != NULL) stc_text_printf(out, "  gpu: %s\n", s.gpu);
+        if (s.gpu != NULL || own[0] != '\0')
+            stc_text_printf(out, "  gpu: %s\n", s.gpu != NULL ? s.gpu : own);
         if (d->n_gpus > 0) stc_text_printf(out, "  gpus_per_node: %d\n", d->n_gpus);
         if (s.n_nics > 0) stc_text_printf(out, "  nics_per_node: %d\n", s.n_nics);
         if (s.n_nics > 0 && s.nic_Bps > 0.0) put_rate(out, "nic_bw", s.nic_Bps);
@@ -305,11 +298,18 @@ void stc_describe_node_yaml(const struct stc_describe *d, const struct stc_hw *h
                             const char *row_name, struct stc_text *out)
 {
     struct summary s;
+    char own[64] = "";
     summarise(d, hw, &s);
     sources(d, out);
     not_told(d, &s, true, out);
     remarks(d, &s, out);
-    if (s.gpu == NULL) stc_text_put(out, "# To be filled in before it is used: gpu\n");
+    if (s.gpu == NULL)
+        stc_text_printf(out, "# To be %s before it is used: gpu\n",
+                        lacks_gpu(d, &s) ? "completed" : "filled in");
+    if (lacks_gpu(d, &s)) {
+        stc_describe_gpu_row(d, hw, "", own, sizeof own, out);
+        s.gpu = own;
+    }
     stc_text_printf(out, "nodes:\n  %s:\n", row_name);
     stc_text_printf(out, "    gpu: %s\n    gpus: %d\n",
                     s.gpu != NULL ? s.gpu : "unknown", d->n_gpus > 0 ? d->n_gpus : 1);

@@ -1,8 +1,10 @@
 #include "hw/product.h"
 
 #include <ctype.h>
-#include <stddef.h>
 #include <string.h>
+#include <strings.h>
+
+#include "hw/catalogue.h"
 
 /* ORDER: the first row whose words begin the product and whose memory (in GB,
  * 0: any) is not exceeded wins. `end`: nothing may follow but other words. */
@@ -112,4 +114,32 @@ const char *stc_gpu_of_product(const char *product, double mem_bytes)
         return rows[i].name;
     }
     return NULL;
+}
+
+void stc_product_row_name(const char *product, char *out, size_t size)
+{
+    size_t n = 0;
+    for (const char *p = stc_product_bare(product); *p && n + 1 < size; p++) {
+        if (isalnum((unsigned char)*p) || *p == '.' || *p == '_')
+            out[n++] = *p;
+        else if (n > 0 && out[n - 1] != '-')
+            out[n++] = '-';
+    }
+    while (n > 0 && out[n - 1] == '-')
+        n--;
+    out[n] = '\0';
+}
+
+const struct stc_gpu *stc_hw_gpu_of_product(const struct stc_hw *hw,
+                                            const char *product, double mem_bytes)
+{
+    const struct stc_gpu *gpu = NULL;
+    char own[64];
+    stc_product_row_name(product, own, sizeof own);
+    bool found = own[0] && stc_hw_find_gpu(hw, own, &gpu, NULL) == STC_OK;
+    if (found && strcasecmp(gpu->name, own) == 0) return gpu;
+    /* an alias is only a word for it where the table has none */
+    const char *name = stc_gpu_of_product(product, mem_bytes);
+    if (name) found = stc_hw_find_gpu(hw, name, &gpu, NULL) == STC_OK;
+    return found ? gpu : NULL;
 }

@@ -3,6 +3,7 @@
 #include "sim/base/embed.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 static int skipped(char c)
@@ -99,6 +100,7 @@ static int next_entry(struct walk *w, struct stc_cat_entry *out)
     out->path = w->embed->path;
     out->text = w->at;
     out->line = w->line;
+    out->own = -1;
     copy_name(out->name, w->at, w->end);
     do {
         w->at = line_end(w->at, w->end);
@@ -108,26 +110,56 @@ static int next_entry(struct walk *w, struct stc_cat_entry *out)
     return 1;
 }
 
-int stc_cat_at(const char *folder, int i, struct stc_cat_entry *out)
+/* ==== users' entries ==== */
+
+static void own_entry(const struct stc_cat *c, int k, struct stc_cat_entry *out)
 {
-    struct walk w = {.folder = folder};
-    int got = 0;
-    for (int k = 0; k <= i; k++) {
-        got = next_entry(&w, out);
-        if (!got) {
-            break;
-        }
-    }
-    return got;
+    const struct stc_node *map = c->own[k].map;
+    *out = (struct stc_cat_entry){.path = map->file, .line = map->line, .own = k};
+    (void)snprintf(out->name, sizeof out->name, "%s", map->key);
 }
 
-int stc_cat_count(const char *folder)
+static int own_has_name(const struct stc_node *map, const char *name)
 {
-    struct walk w = {.folder = folder};
+    if (stc_cat_same_name(map->key, name)) return 1;
+    const struct stc_node *alias = stc_node_get(map, "alias");
+    for (const struct stc_node *n = alias ? alias->first : NULL; n; n = n->next)
+        if (stc_cat_same_name(n->text, name)) return 1;
+    return 0;
+}
+
+/* Whether an entry of the name stands in a later file of the user's. */
+static int is_hidden(const struct stc_cat *c, const struct stc_cat_entry *e)
+{
+    for (int k = e->own + 1; k < c->n_own; k++)
+        if (stc_cat_same_name(c->own[k].map->key, e->name)) return 1;
+    return 0;
+}
+
+/* ==== walking and finding ==== */
+
+int stc_cat_at(const struct stc_cat *c, int i, struct stc_cat_entry *out)
+{
+    struct walk w = {.folder = c->folder};
+    while (next_entry(&w, out))
+        if (!is_hidden(c, out) && i-- == 0) return 1;
+    for (int k = 0; k < c->n_own; k++) {
+        own_entry(c, k, out);
+        if (!is_hidden(c, out) && i-- == 0) return 1;
+    }
+    return 0;
+}
+
+int stc_cat_count(const struct stc_cat *c)
+{
+    struct walk w = {.folder = c->folder};
     struct stc_cat_entry e;
     int n = 0;
-    while (next_entry(&w, &e)) {
-        n++;
+    while (next_entry(&w, &e))
+        n += !is_hidden(c, &e);
+    for (int k = 0; k < c->n_own; k++) {
+        own_entry(c, k, &e);
+        n += !is_hidden(c, &e);
     }
     return n;
 }
@@ -164,15 +196,22 @@ static int has_alias(const struct stc_cat_entry *e, const char *name)
     return 0;
 }
 
-enum stc_err stc_cat_find(const char *folder, const char *what, const char *name,
+enum stc_err stc_cat_find(const struct stc_cat *c, const char *what, const char *name,
                           struct stc_cat_entry *out, struct stc_diag *diag)
 {
     enum { MAX_NAMES = 1024 };
+    for (int k = c->n_own; k-- > 0;) {
+        if (!own_has_name(c->own[k].map, name)) continue;
+        own_entry(c, k, out);
+        return STC_OK;
+    }
     struct stc_arena a = STC_ARENA_INIT;
-    struct walk w = {.folder = folder};
+    struct walk w = {.folder = c->folder};
     struct stc_cat_entry e;
     const char **names = STC_NEW_N(&a, const char *, MAX_NAMES);
     size_t n = 0;
+    for (int k = 0; names && k < c->n_own && n < MAX_NAMES; k++)
+        names[n++] = c->own[k].map->key;
     while (next_entry(&w, &e)) {
         if (stc_cat_same_name(e.name, name) || has_alias(&e, name)) {
             *out = e;
@@ -193,9 +232,14 @@ enum stc_err stc_cat_find(const char *folder, const char *what, const char *name
     return err;
 }
 
-enum stc_err stc_cat_parse(struct stc_arena *a, const struct stc_cat_entry *e,
-                           const struct stc_node **map, struct stc_diag *diag)
+enum stc_err stc_cat_parse(struct stc_arena *a, const struct stc_cat *c,
+                           const struct stc_cat_entry *e, const struct stc_node **map,
+                           struct stc_diag *diag)
 {
+    if (e->own >= 0) {
+        *map = c->own[e->own].map;
+        return STC_OK;
+    }
     const struct stc_node *root;
     enum stc_err err = stc_doc_parse_yaml(a, e->path, e->text, e->len, &root, diag);
     if (err) {
@@ -210,38 +254,47 @@ enum stc_err stc_cat_parse(struct stc_arena *a, const struct stc_cat_entry *e,
     return STC_OK;
 }
 
-static enum stc_err bind_chain(struct stc_arena *a, const char *folder,
+enum stc_err stc_cat_base(const struct stc_cat *c, const struct stc_cat_entry *e,
+                          const struct stc_node *map, bool *found,
+                          struct stc_cat_entry *out, struct stc_diag *diag)
+{
+    const struct stc_node *like = stc_node_get(map, "like");
+    struct stc_cat below = *c;
+    struct stc_diag why = {""};
+    *found = like != NULL;
+    if (!like) return STC_OK;
+    if (e->own < 0)
+        below.n_own = 0;
+    else if (own_has_name(map, like->text))
+        below.n_own = e->own; /* what it hides */
+    enum stc_err err = stc_cat_find(&below, "like", like->text, out, &why);
+    if (!err) return STC_OK;
+    return stc_node_fail(like, diag, err, "%s",
+                         strncmp(why.text, "like: ", 6) == 0 ? why.text + 6 : why.text);
+}
+
+static enum stc_err bind_chain(struct stc_arena *a, const struct stc_cat *c,
                                const struct stc_cat_entry *e,
                                const struct stc_bind_table *t, void *obj, int depth,
                                struct stc_diag *diag)
 {
-    const struct stc_node *map, *like;
-    enum stc_err err = stc_cat_parse(a, e, &map, diag);
-    if (err) {
-        return err;
+    const struct stc_node *map;
+    struct stc_cat_entry base;
+    bool has_base = false;
+    enum stc_err err = stc_cat_parse(a, c, e, &map, diag);
+    if (!err) err = stc_cat_base(c, e, map, &has_base, &base, diag);
+    if (err) return err;
+    if (has_base && depth > 16) {
+        return stc_fail(diag, STC_ERR_PARSE, "%s:%d: %s: `like` goes round in a circle",
+                        e->path, e->line, e->name);
     }
-    like = stc_node_get(map, "like");
-    if (like) {
-        struct stc_cat_entry base;
-        if (depth > 16) {
-            return stc_fail(diag, STC_ERR_PARSE,
-                            "%s:%d: %s: `like` goes round in a circle", e->path,
-                            e->line, e->name);
-        }
-        err = stc_cat_find(folder, "like", like->text, &base, diag);
-        if (!err) {
-            err = bind_chain(a, folder, &base, t, obj, depth + 1, diag);
-        }
-        if (err) {
-            return err;
-        }
-    }
-    return stc_bind_doc(t, map, obj, NULL, a, diag);
+    if (has_base) err = bind_chain(a, c, &base, t, obj, depth + 1, diag);
+    return err ? err : stc_bind_doc(t, map, obj, NULL, a, diag);
 }
 
-enum stc_err stc_cat_bind(struct stc_arena *a, const char *folder,
+enum stc_err stc_cat_bind(struct stc_arena *a, const struct stc_cat *c,
                           const struct stc_cat_entry *e, const struct stc_bind_table *t,
                           void *obj, struct stc_diag *diag)
 {
-    return bind_chain(a, folder, e, t, obj, 0, diag);
+    return bind_chain(a, c, e, t, obj, 0, diag);
 }

@@ -182,18 +182,15 @@ enum stc_flop_convention {
 double stc_model_flop(const struct stc_model *m, enum stc_flop_convention c,
                       double tokens, double seq_len);
 
-/* The catalogue: models/data (name -> model), a user's file of the same name wins. */
-struct stc_node;
+/* The catalogue: models/data with what a user laid over it; cat NULL: models/data. */
+struct stc_cat;
 struct stc_bind_table;
-enum stc_err stc_model_find(const char *name, struct stc_model *out,
-                            struct stc_diag *diag) STC_MUST_USE;
-int stc_model_catalogue_n(void);
+enum stc_err stc_model_find(const struct stc_cat *cat, const char *name,
+                            struct stc_model *out, struct stc_diag *diag) STC_MUST_USE;
+int stc_model_catalogue_n(const struct stc_cat *cat);
 /* Copies the i-th name; returns buf, NULL past the end. */
-const char *stc_model_catalogue_name(int i, char *buf, size_t size);
-/* A model written out in a document, `like` and the catalogue's keys. */
-enum stc_err stc_model_from_node(const struct stc_node *map, const char *name,
-                                 struct stc_model *out,
-                                 struct stc_diag *diag) STC_MUST_USE;
+const char *stc_model_catalogue_name(const struct stc_cat *cat, int i, char *buf,
+                                     size_t size);
 const struct stc_bind_table *stc_model_keys(void); /* keys of an entry: help, checks */
 
 #endif

@@ -5,7 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char folder[] = "models/data/";
+static const struct stc_cat shipped = {.folder = "models/data/"};
+
+static const struct stc_cat *or_shipped(const struct stc_cat *c)
+{
+    return c ? c : &shipped;
+}
 
 /* ORDER: the enums of model.h. */
 static const char *const kinds[] = {
@@ -110,46 +115,33 @@ static void finish(struct stc_model *m, const char *name)
     }
 }
 
-enum stc_err stc_model_find(const char *name, struct stc_model *out,
-                            struct stc_diag *diag)
+static enum stc_err read_entry(struct stc_arena *a, const struct stc_cat *c,
+                               const struct stc_cat_entry *e, struct stc_model *m,
+                               struct stc_diag *diag)
+{
+    struct stc_diag why = {""};
+    const struct stc_node *map = NULL;
+    enum stc_err err = stc_cat_bind(a, c, e, &table, m, diag);
+    if (err) return err;
+    finish(m, e->name);
+    err = stc_model_check(m, &why);
+    if (!err) return STC_OK;
+    if (e->own < 0 || stc_cat_parse(a, c, e, &map, NULL))
+        return stc_fail(diag, err, "%s", why.text);
+    return stc_node_fail(map, diag, err, "%s", why.text);
+}
+
+enum stc_err stc_model_find(const struct stc_cat *cat, const char *name,
+                            struct stc_model *out, struct stc_diag *diag)
 {
     struct stc_arena a = STC_ARENA_INIT;
     struct stc_cat_entry e;
     struct stc_model m;
+    const struct stc_cat *c = or_shipped(cat);
     memset(&m, 0, sizeof m);
-    enum stc_err err = stc_cat_find(folder, "model", name, &e, diag);
-    if (!err) {
-        err = stc_cat_bind(&a, folder, &e, &table, &m, diag);
-    }
-    if (!err) {
-        finish(&m, e.name);
-        err = stc_model_check(&m, diag);
-    }
-    if (!err) {
-        *out = m;
-    }
-    stc_arena_free(&a);
-    return err;
-}
-
-enum stc_err stc_model_from_node(const struct stc_node *map, const char *name,
-                                 struct stc_model *out, struct stc_diag *diag)
-{
-    struct stc_arena a = STC_ARENA_INIT;
-    struct stc_model m;
-    memset(&m, 0, sizeof m);
-    const struct stc_node *like = stc_node_get(map, "like");
-    enum stc_err err = like ? stc_model_find(like->text, &m, diag) : STC_OK;
-    if (!err) {
-        err = stc_bind_doc(&table, map, &m, NULL, &a, diag);
-    }
-    if (!err) {
-        finish(&m, name);
-        err = stc_model_check(&m, diag);
-    }
-    if (!err) {
-        *out = m;
-    }
+    enum stc_err err = stc_cat_find(c, "model", name, &e, diag);
+    if (!err) err = read_entry(&a, c, &e, &m, diag);
+    if (!err) *out = m;
     stc_arena_free(&a);
     return err;
 }
@@ -159,15 +151,16 @@ const struct stc_bind_table *stc_model_keys(void)
     return &table;
 }
 
-int stc_model_catalogue_n(void)
+int stc_model_catalogue_n(const struct stc_cat *cat)
 {
-    return stc_cat_count(folder);
+    return stc_cat_count(or_shipped(cat));
 }
 
-const char *stc_model_catalogue_name(int i, char *buf, size_t size)
+const char *stc_model_catalogue_name(const struct stc_cat *cat, int i, char *buf,
+                                     size_t size)
 {
     struct stc_cat_entry e;
-    if (!stc_cat_at(folder, i, &e)) {
+    if (!stc_cat_at(or_shipped(cat), i, &e)) {
         return NULL;
     }
     (void)snprintf(buf, size, "%s", e.name);

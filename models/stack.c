@@ -5,7 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char folder[] = "models/stacks/";
+static const struct stc_cat shipped = {.folder = "models/stacks/"};
+
+static const struct stc_cat *or_shipped(const struct stc_cat *c)
+{
+    return c ? c : &shipped;
+}
 
 /* ORDER: enums of layout.h. */
 static const char *const shardings[] = {"none",  "zero1", "zero2",
@@ -113,8 +118,13 @@ static enum stc_err read_fused(const struct stc_node *list, struct stc_stack *s,
     for (const struct stc_node *c = list->first; c; c = c->next) {
         int id = stc_op_find(c->text);
         if (id < 0) {
-            return stc_node_fail(c, diag, STC_ERR_UNKNOWN,
-                                 "\"%s\" is no operator of models/ops.def", c->text);
+            const char *names[STC_OP_COUNT];
+            char near[128];
+            for (int i = 0; i < STC_OP_COUNT; i++)
+                names[i] = stc_op_name((enum stc_op_id)i);
+            return stc_node_fail(
+                c, diag, STC_ERR_UNKNOWN, "\"%s\" is no operator%s", c->text,
+                stc_near_text(c->text, names, STC_OP_COUNT, near, sizeof near));
         }
         if (s->n_fused == STC_STACK_MAX_FUSIONS) {
             return stc_node_fail(c, diag, STC_ERR_RANGE, "more than %d fused operators",
@@ -138,7 +148,8 @@ static enum stc_err read_rest(const struct stc_node *map, struct stc_stack *s,
     if (years) {
         int from = 0, to = 0;
         const struct stc_node *a = stc_node_at(years, 0), *b = stc_node_at(years, 1);
-        if (!a || !b || stc_node_int(a, &from, diag) || stc_node_int(b, &to, diag)) {
+        if (!a || !b || stc_node_int(a, &from, diag) || stc_node_int(b, &to, diag) ||
+            from < 1900 || to < from || to > STC_STACK_NEWEST) {
             return stc_node_fail(years, diag, STC_ERR_PARSE,
                                  "years are two numbers, [2021, 2022]");
         }
@@ -152,15 +163,12 @@ static enum stc_err rest_chain(struct stc_arena *a, const struct stc_cat_entry *
                                struct stc_stack *s, int depth, struct stc_diag *diag)
 {
     const struct stc_node *map;
-    enum stc_err err = stc_cat_parse(a, e, &map, diag);
-    const struct stc_node *like = err ? NULL : stc_node_get(map, "like");
-    if (like && depth < 16) {
-        struct stc_cat_entry base;
-        err = stc_cat_find(folder, "like", like->text, &base, diag);
-        if (!err) {
-            err = rest_chain(a, &base, s, depth + 1, diag);
-        }
-    }
+    struct stc_cat_entry base;
+    bool has_base = false;
+    enum stc_err err = stc_cat_parse(a, &shipped, e, &map, diag);
+    if (!err && depth < 16)
+        err = stc_cat_base(&shipped, e, map, &has_base, &base, diag);
+    if (!err && has_base) err = rest_chain(a, &base, s, depth + 1, diag);
     return err ? err : read_rest(map, s, diag);
 }
 
@@ -168,7 +176,7 @@ static enum stc_err rest_chain(struct stc_arena *a, const struct stc_cat_entry *
 
 const char *const stc_stack_fitted[STC_STACK_FITTED] = {
     "host_s_per_launch", "host_s_per_step", "framework_bytes", "allocator_slack_frac"};
-static const char path_fits[] = "calib/data/stacks.yaml";
+static const struct stc_cat fits = {.folder = "calib/data/stacks.yaml"};
 
 static int is_fitted(const char *key)
 {
@@ -184,9 +192,9 @@ static enum stc_err put_fit(struct stc_stack *s, struct stc_diag *diag)
     struct stc_arena a = STC_ARENA_INIT;
     const struct stc_node *map = NULL;
     enum stc_err err = STC_OK;
-    for (int i = 0; stc_cat_at(path_fits, i, &e); i++) {
+    for (int i = 0; stc_cat_at(&fits, i, &e); i++) {
         if (strcmp(e.name, s->name) != 0) continue;
-        err = stc_cat_parse(&a, &e, &map, diag);
+        err = stc_cat_parse(&a, &fits, &e, &map, diag);
         for (const struct stc_node *n = err ? NULL : map->first; n && !err; n = n->next)
             err = is_fitted(n->key)
                       ? stc_bind_set(&table, s, n->key, n->text, NULL, &a, diag)
@@ -204,7 +212,7 @@ static enum stc_err read_entry(const struct stc_cat_entry *e, struct stc_stack *
     struct stc_arena a = STC_ARENA_INIT;
     struct stc_stack s;
     memset(&s, 0, sizeof s);
-    enum stc_err err = stc_cat_bind(&a, folder, e, &table, &s, diag);
+    enum stc_err err = stc_cat_bind(&a, &shipped, e, &table, &s, diag);
     if (!err) {
         err = rest_chain(&a, e, &s, 0, diag);
     }
@@ -226,20 +234,70 @@ static enum stc_err read_fitted(const struct stc_cat_entry *e, struct stc_stack 
     return err;
 }
 
+/* ==== users' stacks ==== */
+
+/* What no default can stand in for. */
+static enum stc_err check_own(const struct stc_node *map, const struct stc_stack *s,
+                              struct stc_diag *diag)
+{
+    if (s->param_bytes > 0 && s->grad_bytes > 0 && s->grad_reduce_bytes > 0)
+        return STC_OK;
+    return stc_node_fail(map, diag, STC_ERR_RANGE,
+                         "a stack needs param_bytes, grad_bytes and grad_reduce_bytes "
+                         "above 0; `like: NAME` starts from one that has them");
+}
+
+static enum stc_err read_own(struct stc_arena *a, const struct stc_cat *c,
+                             const struct stc_cat_entry *e, int depth,
+                             struct stc_stack *s, struct stc_diag *diag)
+{
+    const struct stc_node *map = c->own[e->own].map;
+    struct stc_cat_entry base;
+    bool has_base = false;
+    enum stc_err err = stc_cat_base(c, e, map, &has_base, &base, diag);
+    if (err) return err;
+    if (has_base && depth > 16)
+        return stc_node_fail(map, diag, STC_ERR_PARSE, "`like` goes round in a circle");
+    if (has_base)
+        err = base.own >= 0 ? read_own(a, c, &base, depth + 1, s, diag)
+                            : read_fitted(&base, s, diag);
+    if (!err) err = stc_bind_doc(&table, map, s, NULL, a, diag);
+    if (!err) err = read_rest(map, s, diag);
+    if (!err) err = check_own(map, s, diag);
+    if (!err) (void)snprintf(s->name, sizeof s->name, "%s", e->name);
+    return err;
+}
+
+static enum stc_err read_any(const struct stc_cat *c, const struct stc_cat_entry *e,
+                             struct stc_stack *out, struct stc_diag *diag)
+{
+    struct stc_arena a = STC_ARENA_INIT;
+    struct stc_stack s;
+    if (e->own < 0) return read_fitted(e, out, diag);
+    memset(&s, 0, sizeof s);
+    enum stc_err err = read_own(&a, c, e, 0, &s, diag);
+    if (!err) *out = s;
+    stc_arena_free(&a);
+    return err;
+}
+
+/* ==== finding ==== */
+
 enum stc_err stc_stack_prior(const char *name, struct stc_stack *out,
                              struct stc_diag *diag)
 {
     struct stc_cat_entry e;
-    enum stc_err err = stc_cat_find(folder, "stack", name, &e, diag);
+    enum stc_err err = stc_cat_find(&shipped, "stack", name, &e, diag);
     return err ? err : read_entry(&e, out, diag);
 }
 
-enum stc_err stc_stack_find(const char *name, struct stc_stack *out,
-                            struct stc_diag *diag)
+enum stc_err stc_stack_find(const struct stc_cat *cat, const char *name,
+                            struct stc_stack *out, struct stc_diag *diag)
 {
     struct stc_cat_entry e;
-    enum stc_err err = stc_cat_find(folder, "stack", name, &e, diag);
-    return err ? err : read_fitted(&e, out, diag);
+    const struct stc_cat *c = or_shipped(cat);
+    enum stc_err err = stc_cat_find(c, "stack", name, &e, diag);
+    return err ? err : read_any(c, &e, out, diag);
 }
 
 static int lists(const struct stc_node *names, const char *name)
@@ -251,17 +309,19 @@ static int lists(const struct stc_node *names, const char *name)
 
 /* A run whose stack is sought. */
 struct wanted {
+    const struct stc_cat *cat;
     const char *framework, *generation; /* NULL: of no generation in particular */
     int year;
 };
 
-/* How far an entry is: twice the years between a run and its range, one less where
- * it is of the run's generation alone; -1: another framework or generation. */
+/* How far an entry is: the years between a run and its range; of equal ones a user's
+ * goes before, then one of the run's generation alone. -1: another framework or
+ * generation. */
 static int distance(struct stc_arena *a, const struct stc_cat_entry *e,
                     const struct wanted *w)
 {
     const struct stc_node *map;
-    if (stc_cat_parse(a, e, &map, NULL)) {
+    if (stc_cat_parse(a, w->cat, e, &map, NULL)) {
         return -1;
     }
     const struct stc_node *years = stc_node_get(map, "years"),
@@ -273,7 +333,7 @@ static int distance(struct stc_arena *a, const struct stc_cat_entry *e,
         return -1;
     }
     int years_off = w->year < from ? from - w->year : w->year > to ? w->year - to : 0;
-    return 2 * years_off + !mine;
+    return 4 * years_off + 2 * (e->own < 0) + !mine;
 }
 
 static int best_entry(const struct wanted *w, struct stc_cat_entry *best)
@@ -281,7 +341,7 @@ static int best_entry(const struct wanted *w, struct stc_cat_entry *best)
     struct stc_arena a = STC_ARENA_INIT;
     struct stc_cat_entry e;
     int best_distance = -1;
-    for (int i = 0; stc_cat_at(folder, i, &e); i++) {
+    for (int i = 0; stc_cat_at(w->cat, i, &e); i++) {
         int d = distance(&a, &e, w);
         if (d >= 0 && (best_distance < 0 || d < best_distance)) {
             *best = e;
@@ -293,34 +353,39 @@ static int best_entry(const struct wanted *w, struct stc_cat_entry *best)
     return best_distance >= 0;
 }
 
-enum stc_err stc_stack_for(const char *framework, int year, const char *generation,
-                           struct stc_stack *out, struct stc_diag *diag)
+enum stc_err stc_stack_for(const struct stc_cat *cat, const char *framework, int year,
+                           const char *generation, struct stc_stack *out,
+                           struct stc_diag *diag)
 {
     struct stc_cat_entry e;
     char name[64];
-    struct wanted w = {.framework = framework, .generation = generation, .year = year};
-    if (best_entry(&w, &e)) return read_fitted(&e, out, diag);
+    struct wanted w = {.cat = or_shipped(cat),
+                       .framework = framework,
+                       .generation = generation,
+                       .year = year};
+    if (best_entry(&w, &e)) return read_any(w.cat, &e, out, diag);
     /* "NAME RELEASE" without an entry of its own: the name without the release */
     (void)snprintf(name, sizeof name, "%s", framework);
     char *space = strrchr(name, ' ');
     if (space) {
         *space = 0;
         w.framework = name;
-        if (best_entry(&w, &e)) return read_fitted(&e, out, diag);
+        if (best_entry(&w, &e)) return read_any(w.cat, &e, out, diag);
     }
-    return stc_stack_find(framework, out,
+    return stc_stack_find(cat, framework, out,
                           diag); /* a name of the catalogue will do, too */
 }
 
-int stc_stack_catalogue_n(void)
+int stc_stack_catalogue_n(const struct stc_cat *cat)
 {
-    return stc_cat_count(folder);
+    return stc_cat_count(or_shipped(cat));
 }
 
-const char *stc_stack_catalogue_name(int i, char *buf, size_t size)
+const char *stc_stack_catalogue_name(const struct stc_cat *cat, int i, char *buf,
+                                     size_t size)
 {
     struct stc_cat_entry e;
-    if (!stc_cat_at(folder, i, &e)) {
+    if (!stc_cat_at(or_shipped(cat), i, &e)) {
         return NULL;
     }
     (void)snprintf(buf, size, "%s", e.name);

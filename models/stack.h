@@ -142,17 +142,22 @@ extern const char
 enum stc_err stc_stack_prior(const char *name, struct stc_stack *out,
                              struct stc_diag *diag) STC_MUST_USE;
 
-/* The stack of a name, or of (framework, year) as run tables name them. An entry
+/* The stack of a name, or of (framework, year) as run tables name them, of
+ * models/stacks with what a user laid over it; cat NULL: models/stacks. An entry
  * with `generations` is of those GPU generations alone and goes before one of all;
- * generation: as hw/gpu.h names it, NULL: entries of all. */
-enum stc_err stc_stack_find(const char *name, struct stc_stack *out,
-                            struct stc_diag *diag) STC_MUST_USE;
+ * generation: as hw/gpu.h names it, NULL: entries of all. A user's stack that is
+ * `like` a shipped one starts from it with its fit, and goes before the shipped. */
+struct stc_cat;
+enum stc_err stc_stack_find(const struct stc_cat *cat, const char *name,
+                            struct stc_stack *out, struct stc_diag *diag) STC_MUST_USE;
 enum { STC_STACK_NEWEST = 9999 }; /* as a year: the framework's newest entry */
-enum stc_err stc_stack_for(const char *framework, int year, const char *generation,
-                           struct stc_stack *out, struct stc_diag *diag) STC_MUST_USE;
-int stc_stack_catalogue_n(void);
+enum stc_err stc_stack_for(const struct stc_cat *cat, const char *framework, int year,
+                           const char *generation, struct stc_stack *out,
+                           struct stc_diag *diag) STC_MUST_USE;
+int stc_stack_catalogue_n(const struct stc_cat *cat);
 /* Copies the i-th name; returns buf, NULL past the end. */
-const char *stc_stack_catalogue_name(int i, char *buf, size_t size);
+const char *stc_stack_catalogue_name(const struct stc_cat *cat, int i, char *buf,
+                                     size_t size);
 struct stc_bind_table;
 const struct stc_bind_table *stc_stack_keys(void);
 int stc_stack_fuses(const struct stc_stack *s, enum stc_op_id id);

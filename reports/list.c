@@ -1,10 +1,13 @@
 #include "reports/list.h"
 
+#include "hw/catalogue.h"
 #include "hw/keys.h"
 #include "models/model.h"
 #include "models/stack.h"
 #include "reports/fmt.h"
 #include "reports/json_util.h"
+#include "scenarios/catalogues.h"
+#include "scenarios/scenario.h"
 #include "sim/base/bind.h"
 #include "sim/base/embed.h"
 #include "sim/study/price.h"
@@ -14,30 +17,37 @@
 #include <string.h>
 
 /* One line of a list: the name and what to know at a glance. */
-typedef void line_fn(const struct stc_hw *hw, int i, struct stc_text *name,
+typedef void line_fn(const struct stc_catalogues *own, int i, struct stc_text *name,
                      struct stc_text *about);
 
-static int n_gpus(const struct stc_hw *hw)
+/* The hardware that names are looked up in; the shipped rows are always there. */
+static const struct stc_hw *hw_of(const struct stc_catalogues *own)
 {
-    return (int)stc_hw_n_gpus(hw);
+    const struct stc_hw *hw = NULL;
+    enum stc_err err = stc_scenario_hw(own, &hw, NULL);
+    (void)err; /* the handle was opened with it */
+    return hw;
 }
-static int n_nodes(const struct stc_hw *hw)
+
+static int n_gpus(const struct stc_catalogues *own)
 {
-    return (int)stc_hw_n_nodes(hw);
+    return (int)stc_hw_n_gpus(hw_of(own));
 }
-static int n_fabrics(const struct stc_hw *hw)
+static int n_nodes(const struct stc_catalogues *own)
 {
-    return (int)stc_hw_n_fabrics(hw);
+    return (int)stc_hw_n_nodes(hw_of(own));
 }
-static int n_models(const struct stc_hw *hw)
+static int n_fabrics(const struct stc_catalogues *own)
 {
-    (void)hw;
-    return stc_model_catalogue_n();
+    return (int)stc_hw_n_fabrics(hw_of(own));
 }
-static int n_stacks(const struct stc_hw *hw)
+static int n_models(const struct stc_catalogues *own)
 {
-    (void)hw;
-    return stc_stack_catalogue_n();
+    return stc_model_catalogue_n(stc_catalogues_models(own));
+}
+static int n_stacks(const struct stc_catalogues *own)
+{
+    return stc_stack_catalogue_n(stc_catalogues_stacks(own));
 }
 
 static int is_scenario(const char *path)
@@ -47,20 +57,20 @@ static int is_scenario(const char *path)
            strcmp(path + n - 5, ".yaml") == 0;
 }
 
-static int n_scenarios(const struct stc_hw *hw)
+static int n_scenarios(const struct stc_catalogues *own)
 {
     int n = 0;
-    (void)hw;
+    (void)own;
     for (int i = 0; i < stc_embed_count(); i++)
         n += is_scenario(stc_embed_at(i)->path);
     return n;
 }
 
-static void gpu_line(const struct stc_hw *hw, int i, struct stc_text *name,
+static void gpu_line(const struct stc_catalogues *own, int i, struct stc_text *name,
                      struct stc_text *about)
 {
     struct stc_fmt f, g, h;
-    const struct stc_gpu *x = stc_hw_gpu_at(hw, (size_t)i);
+    const struct stc_gpu *x = stc_hw_gpu_at(hw_of(own), (size_t)i);
     stc_text_put(name, x->name);
     stc_text_printf(about, "%s, %s TFLOP/s 16-bit, %s at %s, NVLink %.0f GB/s",
                     stc_gen_name(x->gen),
@@ -69,33 +79,33 @@ static void gpu_line(const struct stc_hw *hw, int i, struct stc_text *name,
                     x->nvlink_Bps / 1e9);
 }
 
-static void node_line(const struct stc_hw *hw, int i, struct stc_text *name,
+static void node_line(const struct stc_catalogues *own, int i, struct stc_text *name,
                       struct stc_text *about)
 {
-    const struct stc_hw_node *x = stc_hw_node_at(hw, (size_t)i);
+    const struct stc_hw_node *x = stc_hw_node_at(hw_of(own), (size_t)i);
     stc_text_put(name, x->name);
     stc_text_printf(about, "%d x %s, %s, %d x %.0f Gbit/s", x->n_gpus, x->gpu_name,
                     stc_intra_name(x->intra), x->n_nics, x->nic_Bps * 8e-9);
 }
 
-static void fabric_line(const struct stc_hw *hw, int i, struct stc_text *name,
+static void fabric_line(const struct stc_catalogues *own, int i, struct stc_text *name,
                         struct stc_text *about)
 {
-    const struct stc_fabric *x = stc_hw_fabric_at(hw, (size_t)i);
+    const struct stc_fabric *x = stc_hw_fabric_at(hw_of(own), (size_t)i);
     stc_text_put(name, x->name);
     stc_text_printf(about, "%s, %s, %.0f Gbit/s a port", stc_fabric_tech_name(x->tech),
                     stc_fabric_shape_name(x->shape), x->link_Bps * 8e-9);
 }
 
-static void model_line(const struct stc_hw *hw, int i, struct stc_text *name,
+static void model_line(const struct stc_catalogues *own, int i, struct stc_text *name,
                        struct stc_text *about)
 {
     struct stc_model m;
     struct stc_fmt f;
     char id[64];
-    (void)hw;
-    stc_text_put(name, stc_model_catalogue_name(i, id, sizeof id));
-    if (stc_model_find(id, &m, NULL) != STC_OK) return;
+    const struct stc_cat *cat = stc_catalogues_models(own);
+    stc_text_put(name, stc_model_catalogue_name(cat, i, id, sizeof id));
+    if (stc_model_find(cat, id, &m, NULL) != STC_OK) return;
     stc_text_printf(about, "%sB parameters, %d layers, hidden %d",
                     stc_fmt_num(&f, stc_model_params(&m) / 1e9),
                     (int)stc_model_total_layers(&m), (int)m.hidden);
@@ -103,14 +113,14 @@ static void model_line(const struct stc_hw *hw, int i, struct stc_text *name,
         stc_text_printf(about, ", %d of %d experts", (int)m.topk, (int)m.n_experts);
 }
 
-static void stack_line(const struct stc_hw *hw, int i, struct stc_text *name,
+static void stack_line(const struct stc_catalogues *own, int i, struct stc_text *name,
                        struct stc_text *about)
 {
     struct stc_stack k;
     char id[64];
-    (void)hw;
-    stc_text_put(name, stc_stack_catalogue_name(i, id, sizeof id));
-    if (stc_stack_find(id, &k, NULL) != STC_OK) return;
+    const struct stc_cat *cat = stc_catalogues_stacks(own);
+    stc_text_put(name, stc_stack_catalogue_name(cat, i, id, sizeof id));
+    if (stc_stack_find(cat, id, &k, NULL) != STC_OK) return;
     stc_text_printf(about, "%s, %d to %d", k.framework, (int)k.year_from,
                     (int)k.year_to);
 }
@@ -137,28 +147,28 @@ static void put_title(const char *yaml, struct stc_text *about)
     stc_text_put_n(about, yaml, strcspn(yaml, "\"\n"));
 }
 
-static void scenario_line(const struct stc_hw *hw, int i, struct stc_text *name,
-                          struct stc_text *about)
+static void scenario_line(const struct stc_catalogues *own, int i,
+                          struct stc_text *name, struct stc_text *about)
 {
-    (void)hw;
+    (void)own;
     for (int k = 0; k < stc_embed_count(); k++) {
         const struct stc_embed *e = stc_embed_at(k);
         if (!is_scenario(e->path) || i-- != 0) continue;
-        char own[128];
-        stc_text_put(name, scenario_name(e->path, own, sizeof own));
+        char base[128];
+        stc_text_put(name, scenario_name(e->path, base, sizeof base));
         put_title((const char *)e->data, about);
     }
 }
 
-static void price_line(const struct stc_hw *hw, int i, struct stc_text *name,
+static void price_line(const struct stc_catalogues *own, int i, struct stc_text *name,
                        struct stc_text *about)
 {
-    const struct stc_gpu *g = stc_hw_gpu_at(hw, (size_t)i);
+    const struct stc_gpu *g = stc_hw_gpu_at(hw_of(own), (size_t)i);
     char source[256] = "";
     double usd = (double)NAN;
     struct stc_fmt f;
     stc_text_put(name, g->name);
-    if (stc_price_of(g->name, &usd, source, sizeof source, NULL) != STC_OK ||
+    if (stc_price_of(own, g->name, &usd, source, sizeof source, NULL) != STC_OK ||
         isnan(usd))
         stc_text_put(about, "no published price");
     else
@@ -168,7 +178,7 @@ static void price_line(const struct stc_hw *hw, int i, struct stc_text *name,
 
 static const struct list {
     const char *what;
-    int (*n)(const struct stc_hw *hw);
+    int (*n)(const struct stc_catalogues *own);
     line_fn *line;
 } lists[] = {
     {"gpus", n_gpus, gpu_line},          {"nodes", n_nodes, node_line},
@@ -197,8 +207,8 @@ static void put_json(const char *name, const char *about, json_t *list)
 }
 
 /* All lines into the JSON list or, without one, as text: first pass the width. */
-static void put_list(const struct stc_hw *hw, const struct list *l, json_t *list,
-                     struct stc_text *out)
+static void put_list(const struct stc_catalogues *own, const struct list *l,
+                     json_t *list, struct stc_text *out)
 {
     enum { WIDEST = 40 };
     struct stc_text name, about;
@@ -206,10 +216,10 @@ static void put_list(const struct stc_hw *hw, const struct list *l, json_t *list
     stc_text_init(&name, 0);
     stc_text_init(&about, 0);
     for (int pass = list ? 1 : 0; pass < 2; pass++)
-        for (int i = 0; i < l->n(hw); i++) {
+        for (int i = 0; i < l->n(own); i++) {
             stc_text_clear(&name);
             stc_text_clear(&about);
-            l->line(hw, i, &name, &about);
+            l->line(own, i, &name, &about);
             int n = (int)strlen(stc_text_str(&name));
             if (pass == 0)
                 width = n > width && n <= WIDEST ? n : width;
@@ -222,8 +232,8 @@ static void put_list(const struct stc_hw *hw, const struct list *l, json_t *list
     stc_text_free(&about);
 }
 
-enum stc_err stc_report_list(const struct stc_hw *hw, const char *what, int json,
-                             struct stc_text *out, struct stc_diag *diag)
+enum stc_err stc_report_list(const struct stc_catalogues *own, const char *what,
+                             int json, struct stc_text *out, struct stc_diag *diag)
 {
     const char *names[N_LISTS];
     char near[128];
@@ -231,7 +241,7 @@ enum stc_err stc_report_list(const struct stc_hw *hw, const char *what, int json
         names[k] = lists[k].what;
         if (strcmp(what, lists[k].what) != 0) continue;
         json_t *list = json ? json_array() : NULL;
-        put_list(hw, &lists[k], list, out);
+        put_list(own, &lists[k], list, out);
         if (!json) return STC_OK;
         json_t *doc = stc_json_document("list", 1);
         stc_json_put(doc, what, list);
@@ -248,12 +258,12 @@ enum stc_err stc_report_list(const struct stc_hw *hw, const char *what, int json
 /* A scenario's lines as they stand. */
 static int find_scenario(const char *name, struct stc_text *yaml)
 {
-    char own[128];
+    char base[128];
     for (int k = 0; k < stc_embed_count(); k++) {
         const struct stc_embed *e = stc_embed_at(k);
         if (!is_scenario(e->path)) continue;
-        scenario_name(e->path, own, sizeof own);
-        if (strcmp(own, name) != 0 && strcmp(e->path, name) != 0) continue;
+        scenario_name(e->path, base, sizeof base);
+        if (strcmp(base, name) != 0 && strcmp(e->path, name) != 0) continue;
         stc_text_put_n(yaml, (const char *)e->data, e->size);
         return 1;
     }
@@ -261,7 +271,7 @@ static int find_scenario(const char *name, struct stc_text *yaml)
 }
 
 /* What a name stands for, as YAML. */
-static int find(const struct stc_hw *hw, const char *name, const char **kind,
+static int find(const struct stc_catalogues *own, const char *name, const char **kind,
                 struct stc_text *yaml)
 {
     const struct stc_gpu *gpu;
@@ -269,19 +279,21 @@ static int find(const struct stc_hw *hw, const char *name, const char **kind,
     const struct stc_fabric *fabric;
     struct stc_model model;
     struct stc_stack stack;
-    if (stc_hw_find_gpu(hw, name, &gpu, NULL) == STC_OK) {
+    if (stc_hw_find_gpu(hw_of(own), name, &gpu, NULL) == STC_OK) {
         *kind = "gpu";
         stc_bind_write_yaml(&stc_gpu_keys, gpu, NULL, true, yaml);
-    } else if (stc_hw_find_node(hw, name, &node, NULL) == STC_OK) {
+    } else if (stc_hw_find_node(hw_of(own), name, &node, NULL) == STC_OK) {
         *kind = "node";
         stc_bind_write_yaml(&stc_hw_node_keys, node, NULL, true, yaml);
-    } else if (stc_hw_find_fabric(hw, name, &fabric, NULL) == STC_OK) {
+    } else if (stc_hw_find_fabric(hw_of(own), name, &fabric, NULL) == STC_OK) {
         *kind = "fabric";
         stc_bind_write_yaml(&stc_fabric_keys, fabric, NULL, true, yaml);
-    } else if (stc_model_find(name, &model, NULL) == STC_OK) {
+    } else if (stc_model_find(stc_catalogues_models(own), name, &model, NULL) ==
+               STC_OK) {
         *kind = "model";
         stc_bind_write_yaml(stc_model_keys(), &model, NULL, true, yaml);
-    } else if (stc_stack_find(name, &stack, NULL) == STC_OK) {
+    } else if (stc_stack_find(stc_catalogues_stacks(own), name, &stack, NULL) ==
+               STC_OK) {
         *kind = "stack";
         stc_bind_write_yaml(stc_stack_keys(), &stack, NULL, true, yaml);
     } else {
@@ -292,9 +304,12 @@ static int find(const struct stc_hw *hw, const char *name, const char **kind,
 }
 
 /* Every name of every catalogue; names that are NULL (no memory) are left out. */
-static size_t all_names(const struct stc_hw *hw, struct stc_arena *a,
+static size_t all_names(const struct stc_catalogues *own, struct stc_arena *a,
                         const char **names, size_t most)
 {
+    const struct stc_hw *hw = hw_of(own);
+    const struct stc_cat *models = stc_catalogues_models(own),
+                         *stacks = stc_catalogues_stacks(own);
     char id[64];
     size_t n = 0;
     for (size_t i = 0; i < stc_hw_n_gpus(hw) && n < most; i++)
@@ -303,14 +318,10 @@ static size_t all_names(const struct stc_hw *hw, struct stc_arena *a,
         names[n++] = stc_hw_node_at(hw, i)->name;
     for (size_t i = 0; i < stc_hw_n_fabrics(hw) && n < most; i++)
         names[n++] = stc_hw_fabric_at(hw, i)->name;
-    for (int i = 0; i < stc_model_catalogue_n() && n < most; i++)
-        if ((names[n] =
-                 stc_arena_strdup(a, stc_model_catalogue_name(i, id, sizeof id))))
-            n++;
-    for (int i = 0; i < stc_stack_catalogue_n() && n < most; i++)
-        if ((names[n] =
-                 stc_arena_strdup(a, stc_stack_catalogue_name(i, id, sizeof id))))
-            n++;
+    for (int i = 0; n < most && stc_model_catalogue_name(models, i, id, sizeof id); i++)
+        if ((names[n] = stc_arena_strdup(a, id))) n++;
+    for (int i = 0; n < most && stc_stack_catalogue_name(stacks, i, id, sizeof id); i++)
+        if ((names[n] = stc_arena_strdup(a, id))) n++;
     for (int k = 0; k < stc_embed_count() && n < most; k++) {
         if (!is_scenario(stc_embed_at(k)->path)) continue;
         scenario_name(stc_embed_at(k)->path, id, sizeof id);
@@ -319,14 +330,14 @@ static size_t all_names(const struct stc_hw *hw, struct stc_arena *a,
     return n;
 }
 
-static enum stc_err unknown(const struct stc_hw *hw, const char *name,
+static enum stc_err unknown(const struct stc_catalogues *own, const char *name,
                             struct stc_diag *diag)
 {
     enum { MOST = 600 };
     struct stc_arena a = STC_ARENA_INIT;
     const char *names[MOST];
     char near[256];
-    size_t n = all_names(hw, &a, names, MOST);
+    size_t n = all_names(own, &a, names, MOST);
     enum stc_err err =
         stc_fail(diag, STC_ERR_UNKNOWN,
                  "%s: not in any catalogue%s; stepcast list shows what is", name,
@@ -335,15 +346,15 @@ static enum stc_err unknown(const struct stc_hw *hw, const char *name,
     return err;
 }
 
-enum stc_err stc_report_show(const struct stc_hw *hw, const char *name, int json,
-                             struct stc_text *out, struct stc_diag *diag)
+enum stc_err stc_report_show(const struct stc_catalogues *own, const char *name,
+                             int json, struct stc_text *out, struct stc_diag *diag)
 {
     struct stc_text yaml;
     const char *kind = "";
     stc_text_init(&yaml, 0);
-    if (!find(hw, name, &kind, &yaml)) {
+    if (!find(own, name, &kind, &yaml)) {
         stc_text_free(&yaml);
-        return unknown(hw, name, diag);
+        return unknown(own, name, diag);
     }
     enum stc_err err = STC_OK;
     if (json) {

@@ -24,6 +24,7 @@ static void usual_machine(const struct stc_scenario *s, const char *fabric,
     struct stc_diag diag;
     stc_scenario_init(&other);
     other.said = s->said;
+    other.catalogues = s->catalogues;
     other.said.c_gpu[0] = '\0';
     add_word(n, &other, "cluster.use", n->node);
     if (s->said.c_fabric[0] && fabric[0] && strcmp(s->fabric_name, fabric) != 0)
@@ -58,7 +59,7 @@ void stc_report_gpu_note(const struct stc_scenario *s, struct stc_gpu_note *out)
     const struct stc_gpu *own;
     memset(out, 0, sizeof *out);
     if (!s->said.c_gpu[0] || !s->said.c_use[0]) return;
-    if (stc_scenario_hw(&hw, NULL) != STC_OK ||
+    if (stc_scenario_hw(s->catalogues, &hw, NULL) != STC_OK ||
         stc_hw_find_node(hw, s->node_name, &node, NULL) != STC_OK ||
         stc_hw_find_gpu(hw, node->gpu_name, &own, NULL) != STC_OK)
         return;

@@ -3,6 +3,7 @@
 #include "reports/json_util.h"
 #include "reports/notes.h"
 #include "reports/step_text.h"
+#include "scenarios/catalogues.h"
 
 static json_t *text_of(enum stc_err err, struct stc_text *t)
 {
@@ -22,6 +23,8 @@ static json_t *scenario(const struct stc_scenario *s)
     stc_json_put(j, "node", json_string(s->node_name));
     stc_json_put(j, "fabric", json_string(s->fabric_name));
     stc_json_put(j, "stack", json_string(s->stack_name));
+    stc_json_put(j, "catalogues",
+                 s->catalogues ? json_string(s->catalogues->files) : json_null());
     stc_json_put(j, "n_gpus", json_integer(s->n_gpus));
     stc_json_put(j, "tp", json_integer(s->layout.tp));
     stc_json_put(j, "pp", json_integer(s->layout.pp));

@@ -3,6 +3,7 @@
 
 #include "reports/fmt.h"
 #include "reports/notes.h"
+#include "scenarios/catalogues.h"
 #include "sim/base/bind.h"
 
 /* The word of a resolved choice, from the key table (names[0] is "auto"). */
@@ -79,6 +80,7 @@ static void question(const struct stc_scenario *s, struct stc_text *out)
                     word(STC_KEY_precision, job->precision),
                     job->flash ? "fused" : "unfused");
     put_line(out, "software", QUESTION, &t);
+    if (s->catalogues) stc_fmt_wrap(out, "catalogue", QUESTION, s->catalogues->files);
     stc_text_free(&t);
 }
 

@@ -2,6 +2,7 @@
 #include "scenarios/resolve.h"
 
 #include "hw/catalogue.h"
+#include "scenarios/catalogues.h"
 #include "sim/base/bind.h"
 
 #include <pthread.h>
@@ -78,8 +79,13 @@ static void builtin_load(void)
     builtin.err = stc_hw_load(&builtin.arena, &builtin.hw, &builtin.diag);
 }
 
-enum stc_err stc_scenario_hw(const struct stc_hw **out, struct stc_diag *diag)
+enum stc_err stc_scenario_hw(const struct stc_catalogues *c, const struct stc_hw **out,
+                             struct stc_diag *diag)
 {
+    if (c) {
+        *out = c->hw;
+        return STC_OK;
+    }
     pthread_once(&builtin_once, builtin_load); /* written once, read by all */
     if (builtin.err != STC_OK)
         return stc_fail(diag, builtin.err, "%s", builtin.diag.text);
@@ -167,7 +173,7 @@ enum stc_err stc_resolve_cluster(struct stc_scenario *s, struct stc_diag *diag)
         return stc_scenario_fail(s, STC_KEY_c_use, diag, STC_ERR_PARSE,
                                  "no cluster is said; a node (stepcast list nodes) or "
                                  "cluster.gpu would be right");
-    enum stc_err err = stc_scenario_hw(&hw, diag);
+    enum stc_err err = stc_scenario_hw(s->catalogues, &hw, diag);
     if (err == STC_OK) err = find_cluster(s, hw, diag);
     if (err != STC_OK) return err;
     stc_resolve_put(s, "cluster");
@@ -196,20 +202,21 @@ static void put_comm_overlap(struct stc_scenario *s)
 enum stc_err stc_resolve_stack(struct stc_scenario *s, struct stc_diag *diag)
 {
     struct stc_diag why = {""};
+    const struct stc_cat *own = stc_catalogues_stacks(s->catalogues);
     int row = STC_KEY_stack_use;
     enum stc_err err;
     s->year = s->said.year;
     snprintf(s->framework, sizeof s->framework, "%s", s->said.framework);
     if (s->said.stack_use[0]) {
-        err = stc_stack_find(s->said.stack_use, &s->stack, &why);
+        err = stc_stack_find(own, s->said.stack_use, &s->stack, &why);
     } else if (s->said.framework[0]) {
         row = STC_KEY_framework;
-        err = stc_stack_for(s->said.framework,
+        err = stc_stack_for(own, s->said.framework,
                             stc_said_or(s->said.year, STC_STACK_NEWEST),
                             stc_gen_name(s->cluster.gpu.gen), &s->stack, &why);
     } else {
         s->stack_unsaid = 1;
-        err = stc_stack_find(default_stack, &s->stack, &why);
+        err = stc_stack_find(own, default_stack, &s->stack, &why);
     }
     if (err != STC_OK) return stc_scenario_fail(s, row, diag, err, "%s", why.text);
     snprintf(s->stack_name, sizeof s->stack_name, "%s", s->stack.name);
@@ -233,7 +240,7 @@ static void put_options(struct stc_scenario *s)
 enum stc_err stc_scenario_resolve(struct stc_scenario *s, struct stc_diag *diag)
 {
     if (s->resolved) return STC_OK;
-    struct stc_scenario r = {.said = s->said};
+    struct stc_scenario r = {.said = s->said, .catalogues = s->catalogues};
     memcpy(r.file, s->file, sizeof r.file);
     memcpy(r.line, s->line, sizeof r.line);
     enum stc_err err = stc_resolve_model(&r, diag);

@@ -2,6 +2,7 @@
  * resolve_model.c - the model of a scenario: from the catalogue, or from the
  * habits of its family, with the said keys on top.
  */
+#include "scenarios/catalogues.h"
 #include "scenarios/resolve.h"
 
 #include <stdio.h>
@@ -122,7 +123,8 @@ enum stc_err stc_resolve_model(struct stc_scenario *s, struct stc_diag *diag)
     struct stc_diag why = {""};
     enum stc_err err;
     if (s->said.model_use[0]) {
-        err = stc_model_find(s->said.model_use, &s->model, &why);
+        err = stc_model_find(stc_catalogues_models(s->catalogues), s->said.model_use,
+                             &s->model, &why);
         if (err != STC_OK)
             return stc_scenario_fail(s, STC_KEY_model_use, diag, err, "%s", why.text);
     } else {

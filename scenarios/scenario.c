@@ -7,6 +7,7 @@
  */
 #include "scenarios/scenario.h"
 
+#include "scenarios/catalogues.h"
 #include "sim/base/bind.h"
 #include "sim/base/doc.h"
 #include "sim/base/embed.h"
@@ -132,6 +133,19 @@ static void remember_lines(struct stc_scenario *s, const struct stc_node *map)
     }
 }
 
+/* What a file says of its catalogue is beside the file; false: the path is too long. */
+static bool beside(struct stc_scenario *s, const char *name)
+{
+    char path[2 * sizeof s->said.catalogue];
+    const char *slash = strrchr(name, '/');
+    if (!slash || s->said.catalogue[0] == '/') return true;
+    int n = snprintf(path, sizeof path, "%.*s/%s", (int)(slash - name), name,
+                     s->said.catalogue);
+    if (n < 0 || (size_t)n >= sizeof s->said.catalogue) return false;
+    memcpy(s->said.catalogue, path, (size_t)n + 1);
+    return true;
+}
+
 static enum stc_err load_tree(struct stc_scenario *s, struct stc_arena *a,
                               const char *name, const struct stc_node *root,
                               struct stc_diag *diag)
@@ -148,6 +162,10 @@ static enum stc_err load_tree(struct stc_scenario *s, struct stc_arena *a,
     enum stc_err err = stc_bind_doc(stc_scenario_keys(), map, &tmp, NULL, a, diag);
     if (err != STC_OK) return err;
     tmp.resolved = 0;
+    if (tmp.said.catalogue[0] && !beside(&tmp, name))
+        return stc_node_fail(stc_node_get(map, "catalogue"), diag, STC_ERR_RANGE,
+                             "the path is longer than %zu bytes",
+                             sizeof tmp.said.catalogue - 1);
     snprintf(tmp.file, sizeof tmp.file, "%s", name);
     remember_lines(&tmp, map);
     *s = tmp;
@@ -296,8 +314,8 @@ enum stc_err stc_scenario_write(const struct stc_scenario *s, struct stc_text *o
 /* Keys that the forecast does not depend on. */
 static bool only_for_eyes(int row)
 {
-    return row == STC_KEY_title || row == STC_KEY_model_label ||
-           row == STC_KEY_record || row >= STC_KEY_p_step;
+    return row == STC_KEY_title || row == STC_KEY_catalogue ||
+           row == STC_KEY_model_label || row == STC_KEY_record || row >= STC_KEY_p_step;
 }
 
 /* Bytes of the resolved field of a row; texts hash as what was said. */
@@ -324,6 +342,8 @@ uint64_t stc_scenario_hash(const struct stc_scenario *s)
                            target_bytes(i));
     }
     stc_text_free(&text);
+    if (s->catalogues) /* not where they stand, but what they say */
+        h = stc_hash64(h, &s->catalogues->hash, sizeof s->catalogues->hash);
     if (s->resolved) {
         h = stc_hash64(h, s->stack.name, strlen(s->stack.name));
         h = stc_hash64(h, s->gpu_name, strlen(s->gpu_name));

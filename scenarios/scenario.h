@@ -86,7 +86,12 @@ enum {
     STC_KEY_COUNT
 };
 
+struct stc_catalogues;
+
 struct stc_scenario {
+    /* What names are looked up in; NULL: the shipped catalogues. Borrowed. Who loads
+     * a scenario that says `catalogue` builds it (scenarios/catalogues.h). */
+    const struct stc_catalogues *catalogues;
     /* as written */
     struct stc_said said;
     char file[128];              /* where it was read; "" when set by hand */
@@ -123,7 +128,8 @@ enum stc_mem_report {
 
 void stc_scenario_init(struct stc_scenario *s);
 
-/* Reads a YAML document ("name" is for messages). */
+/* Reads a YAML document. "name" is for messages, and a `catalogue` said in it is
+ * beside it: said.catalogue becomes a path from here. */
 STC_MUST_USE enum stc_err stc_scenario_load(struct stc_scenario *s, const char *name,
                                             const char *text, size_t len,
                                             struct stc_diag *diag);
@@ -168,9 +174,11 @@ enum stc_err stc_scenario_fail(const struct stc_scenario *s, int row,
                                struct stc_diag *diag, enum stc_err err, const char *fmt,
                                ...) STC_PRINTF(5, 6);
 
-/* The embedded hardware catalogue, loaded once and then immutable. */
+/* The hardware of the catalogues; c NULL: the embedded one, loaded once and then
+ * immutable. */
 struct stc_hw;
-STC_MUST_USE enum stc_err stc_scenario_hw(const struct stc_hw **out,
+STC_MUST_USE enum stc_err stc_scenario_hw(const struct stc_catalogues *c,
+                                          const struct stc_hw **out,
                                           struct stc_diag *diag);
 
 /* A scenario file that travels in the library: "gpt3-175b-64xa100" or its path;

@@ -62,21 +62,26 @@ enum stc_err stc_calibrate_import(const struct stc_calibrate_opts *given,
 {
     const struct stc_calibrate_opts o = opts_of(given);
     char date[32], tool[64];
+    struct stc_arena a = STC_ARENA_INIT;
+    const struct stc_hw *hw = NULL;
     struct stc_store *s = NULL;
     struct stc_import_report r;
     struct stc_text t;
     today(date);
     (void)snprintf(tool, sizeof tool, "stepcast %s", stc_version());
+    enum stc_err err = stc_api_hardware(&a, &o, &hw, diag);
     const struct stc_import_opts io = {.machine = o.machine,
                                        .gpu = o.gpu,
                                        .fabric = o.fabric,
                                        .nics_per_node = o.nics_per_node,
                                        .nic_gbps = o.nic_gbps,
                                        .tool = tool,
-                                       .date = date};
-    enum stc_err err = stc_store_open(&s, o.db, STC_DB_CREATE, diag);
+                                       .date = date,
+                                       .hw = hw};
+    if (err == STC_OK) err = stc_store_open(&s, o.db, STC_DB_CREATE, diag);
     if (err == STC_OK) err = stc_import_file(s, path, &io, &r, diag);
     stc_store_close(s);
+    stc_arena_free(&a);
     if (err != STC_OK) return err;
     stc_text_init(&t, 0);
     import_line(path, &r, format, &t);

@@ -129,7 +129,9 @@ struct job {
     struct stc_arena *a;
     struct stc_store *s;
     const struct work *w;
-    const char *folder; /* NULL: nothing is written */
+    const char *folder;          /* NULL: nothing is written */
+    const struct stc_hw *hw;     /* GPUs that rows of kernels may name */
+    const struct stc_hw *own_hw; /* of collectives; NULL: no catalogue was given */
     int holdout;
     struct stc_text *out;
 };
@@ -150,7 +152,8 @@ static enum stc_err fit_coll(const struct job *j, struct stc_diag *diag)
     if (!p || !cv || !base) return stc_fail(diag, STC_ERR_NOMEM, "out of memory");
     enum stc_err err = stc_load_coll(base, diag);
     if (err == STC_OK)
-        err = stc_fit_coll(a, j->w->folder, base, p, j->holdout > 1 ? cv : NULL, diag);
+        err = stc_fit_coll(a, j->own_hw, j->w->folder, base, p,
+                           j->holdout > 1 ? cv : NULL, diag);
     if (err != STC_OK || !j->folder) {
         if (err == STC_OK && j->holdout > 1) stc_fit_coll_report(cv, out);
         return err;
@@ -200,7 +203,7 @@ static enum stc_err fit_compute(const struct job *j, struct stc_diag *diag)
     struct stc_cost *base = NULL;
     if (!rep) return stc_fail(diag, STC_ERR_NOMEM, "out of memory");
     enum stc_err err = stc_cost_load(a, &base, diag);
-    const struct stc_fit_opt opt = {.holdout = j->holdout, .base = base};
+    const struct stc_fit_opt opt = {.holdout = j->holdout, .base = base, .hw = j->hw};
     if (err == STC_OK) err = stc_fit_compute(a, j->w->folder, &opt, &c, rep, diag);
     if (err == STC_OK && j->folder) err = stc_fit_write(c, j->folder, diag);
     if (err == STC_OK && j->folder)
@@ -218,9 +221,13 @@ enum stc_err stc_calibrate_fit(const struct stc_calibrate_opts *given,
     struct stc_store *s = NULL;
     struct stc_text t;
     struct work w;
+    const struct stc_hw *hw = NULL;
     stc_text_init(&t, 0);
-    enum stc_err err = export_all(&o, &s, STC_DB_WRITE, &w, false, diag);
-    const struct job j = {&a, s, &w, folder, o.holdout, &t};
+    w.folder[0] = '\0';
+    enum stc_err err = stc_api_hardware(&a, &o, &hw, diag);
+    if (err == STC_OK) err = export_all(&o, &s, STC_DB_WRITE, &w, false, diag);
+    const struct job j = {&a,        s, &w, folder, hw, o.n_catalogues ? hw : NULL,
+                          o.holdout, &t};
     if (err == STC_OK) err = fit_coll(&j, diag);
     if (err == STC_OK) err = fit_compute(&j, diag);
     work_close(&w);
@@ -257,6 +264,7 @@ static enum stc_err forecasts(struct stc *sim, const struct work *w,
                               struct stc_diag *diag)
 {
     const struct stc_vopts v = {.n_threads = sim->opts.n_threads,
+                                .catalogues = stc_api_own(sim),
                                 .progress = sim->opts.progress,
                                 .ctx = sim->opts.progress_ctx};
     enum stc_err err = STC_OK;
@@ -320,12 +328,16 @@ enum stc_err stc_calibrate_check(struct stc *sim,
     struct stc_store *s = NULL;
     struct stc_text t;
     struct work w;
+    const struct stc_hw *hw = NULL;
     stc_text_init(&t, 0);
-    enum stc_err err = export_all(&o, &s, STC_DB_READ, &w, true, diag);
+    enum stc_err err = stc_scenario_hw(stc_api_own(sim), &hw, diag);
+    w.folder[0] = '\0';
+    if (err == STC_OK) err = export_all(&o, &s, STC_DB_READ, &w, true, diag);
     if (err == STC_OK) check_head(o.db, format, &t);
     if (err == STC_OK) err = forecasts(sim, &w, format, &t, diag);
     if (err == STC_OK && o.holdout > 1) {
-        struct job j = {&a, s, &w, NULL, o.holdout, NULL};
+        struct job j = {&a,        s,   &w, NULL, hw, stc_api_own(sim) ? hw : NULL,
+                        o.holdout, NULL};
         err = left_out(&j, format, &t, diag);
     }
     if (format == STC_JSON) stc_text_put(&t, "}\n");

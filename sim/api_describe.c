@@ -13,9 +13,8 @@ enum stc_err stc_describe_cluster(struct stc *sim, const struct stc_describe_inp
     struct stc_describe d;
     struct stc_text t, json;
     const struct stc_hw *hw = NULL;
-    (void)sim;
     stc_describe_init(&d);
-    enum stc_err err = stc_scenario_hw(&hw, diag);
+    enum stc_err err = stc_scenario_hw(stc_api_own(sim), &hw, diag);
     for (size_t i = 0; err == STC_OK && i < n; i++)
         err = stc_describe_add(&d, in[i].name, in[i].text, in[i].size, diag);
     if (err != STC_OK) return err;

@@ -28,7 +28,7 @@ enum stc_err stc_explain_op(struct stc *sim, const char *op, const char *const *
     struct stc_explain e;
     enum stc_qkind kind;
     enum stc_err err = stc_query_kind_find(op, &kind, diag);
-    if (err == STC_OK) err = stc_scenario_hw(&hw, diag);
+    if (err == STC_OK) err = stc_scenario_hw(stc_api_own(sim), &hw, diag);
     if (err != STC_OK) return err;
     stc_query_init(&q, kind);
     for (size_t i = 0; i < n_sets && err == STC_OK; i++)

@@ -22,6 +22,7 @@ enum stc_err stc_open(struct stc **out, const struct stc_opts *o, struct stc_dia
     if (o) memcpy(&sim->opts, o, o->size < sizeof *o ? o->size : sizeof *o);
     stc_scenario_init(&sim->scenario);
     enum stc_err err = stc_api_params(sim, diag);
+    if (err == STC_OK) err = stc_api_catalogues(sim, diag);
     if (err != STC_OK) {
         stc_close(sim);
         return err;
@@ -33,6 +34,7 @@ enum stc_err stc_open(struct stc **out, const struct stc_opts *o, struct stc_dia
 void stc_close(struct stc *sim)
 {
     if (!sim) return;
+    stc_api_world_close(sim->world);
     stc_arena_free(&sim->run);
     stc_arena_free(&sim->arena);
     free(sim);
@@ -81,6 +83,26 @@ static int is_there(const char *path)
     return 1;
 }
 
+/* What was measured was measured of the scenario as it stood: another question
+ * is not compared with it, unless its own measurement is said afterwards. */
+static void forget_measured(struct stc_scenario *s)
+{
+    s->said.p_step = s->said.p_tokens = s->said.p_mem = STC_AUTO;
+}
+
+/* The scenario takes its place, with the catalogues that it names. */
+static enum stc_err take(struct stc *sim, struct stc_scenario *s, struct stc_diag *diag)
+{
+    struct stc_api_world *old = NULL;
+    enum stc_err err = stc_api_world(sim, s, &old, diag);
+    if (err != STC_OK) return err;
+    if (!stc_api_same_question(sim, s)) forget_measured(s);
+    sim->scenario = *s;
+    changed(sim);
+    stc_api_world_close(old);
+    return STC_OK;
+}
+
 enum stc_err stc_load(struct stc *sim, const char *name, struct stc_diag *diag)
 {
     struct stc_scenario s;
@@ -92,10 +114,7 @@ enum stc_err stc_load(struct stc *sim, const char *name, struct stc_diag *diag)
     if (err == STC_ERR_UNKNOWN && !is_there(name))
         return stc_fail(diag, STC_ERR_IO, "%s: no such file%s", name,
                         strchr(none.text, ';') ? strchr(none.text, ';') : "");
-    if (err != STC_OK) return err;
-    sim->scenario = s;
-    changed(sim);
-    return STC_OK;
+    return err == STC_OK ? take(sim, &s, diag) : err;
 }
 
 enum stc_err stc_load_text(struct stc *sim, const char *name, const char *text,
@@ -104,26 +123,27 @@ enum stc_err stc_load_text(struct stc *sim, const char *name, const char *text,
     struct stc_scenario s;
     stc_scenario_init(&s);
     enum stc_err err = stc_scenario_load(&s, name, text, size, diag);
-    if (err != STC_OK) return err;
-    sim->scenario = s;
-    changed(sim);
-    return STC_OK;
-}
-
-/* What was measured was measured of the scenario as it stood: another question
- * is not compared with it, unless its own measurement is said afterwards. */
-static void forget_measured(struct stc_scenario *s)
-{
-    s->said.p_step = s->said.p_tokens = s->said.p_mem = STC_AUTO;
+    return err == STC_OK ? take(sim, &s, diag) : err;
 }
 
 enum stc_err stc_set(struct stc *sim, const char *key, const char *value,
                      struct stc_diag *diag)
 {
-    uint64_t before = stc_scenario_hash(&sim->scenario);
-    enum stc_err err = stc_scenario_set(&sim->scenario, key, value, diag);
+    struct stc_scenario s = sim->scenario;
+    enum stc_err err = stc_scenario_set(&s, key, value, diag);
+    if (err == STC_OK && strcmp(s.said.catalogue, sim->scenario.said.catalogue) != 0) {
+        struct stc_api_world *old = NULL;
+        err = stc_api_world(sim, &s, &old, diag);
+        if (err == STC_OK && stc_scenario_hash(&s) != stc_scenario_hash(&sim->scenario))
+            forget_measured(&s);
+        if (err == STC_OK) sim->scenario = s;
+        if (err == STC_OK) changed(sim);
+        stc_api_world_close(old);
+        return err;
+    }
     if (err != STC_OK) return err;
-    if (stc_scenario_hash(&sim->scenario) != before) forget_measured(&sim->scenario);
+    if (stc_scenario_hash(&s) != stc_scenario_hash(&sim->scenario)) forget_measured(&s);
+    sim->scenario = s;
     changed(sim);
     return STC_OK;
 }

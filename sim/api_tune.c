@@ -101,8 +101,8 @@ enum stc_err stc_tune_judge_report(struct stc *sim, const char *csv_path,
     struct stc_judge j;
     sim->simulated = sim->recorded = 0;
     stc_arena_reset(&sim->run);
-    enum stc_err err = stc_tune_judge(&sim->run, csv_path, &sim->params,
-                                      sim->opts.n_threads, &j, diag);
+    enum stc_err err = stc_tune_judge(&sim->run, stc_api_own(sim), csv_path,
+                                      &sim->params, sim->opts.n_threads, &j, diag);
     if (err != STC_OK) return err;
     stc_text_init(&t, 0);
     if (format == STC_JSON)

@@ -54,6 +54,7 @@ enum stc_err stc_validate(struct stc *sim, const char *csv_path,
                                 .where = o.where,
                                 .n_where = o.n_where,
                                 .n_threads = sim->opts.n_threads,
+                                .catalogues = stc_api_own(sim),
                                 .progress = sim->opts.progress,
                                 .ctx = sim->opts.progress_ctx};
     enum stc_err err = stc_validate_file(&a, csv_path, &sim->params, &v, &r, diag);
@@ -75,9 +76,8 @@ enum stc_err stc_validate_emit_yaml(struct stc *sim, const char *csv_path,
                                     struct stc_diag *diag)
 {
     struct stc_text t;
-    (void)sim;
     stc_text_init(&t, 0);
-    enum stc_err err = stc_validate_emit_text(csv_path, id, &t, diag);
+    enum stc_err err = stc_validate_emit_text(stc_api_own(sim), csv_path, id, &t, diag);
     if (err == STC_OK || stc_text_err(&t) != STC_OK)
         return stc_api_out(&t, err, out, diag);
     stc_text_free(&t);

@@ -51,9 +51,14 @@ struct stc_opts {
     /* A folder of stc_calibrate_fit, laid over the shipped parameters: what it
      * measured counts, all else stays. NULL: the shipped ones alone. */
     const char *calib;
+    /* Files or folders of GPUs, nodes, fabrics, models and stacks, laid over the
+     * shipped ones (stc_help_catalogue); of two rows of one name the later counts.
+     * Over what a scenario itself names by `catalogue`. Read by stc_open. */
+    const char *const *catalogues;
+    int n_catalogues;
 };
 /* clang-format off */
-#define STC_OPTS_INIT {sizeof(struct stc_opts), NULL, NULL, 0, NULL}
+#define STC_OPTS_INIT {sizeof(struct stc_opts), NULL, NULL, 0, NULL, NULL, 0}
 /* clang-format on */
 
 /* Bytes that a call made: text is NUL-terminated, size does not count the NUL. */
@@ -153,11 +158,13 @@ struct stc_calibrate_opts {
     const char *fabric; /* import of nccl-tests over nodes: "IB NDR" */
     int nics_per_node;  /* likewise; 0: unknown */
     double nic_gbps;
-    const char *form; /* show, export: only this table; NULL: all */
-    int holdout;      /* fit, check: folds of cross-validation; 0: none */
+    const char *form;              /* show, export: only this table; NULL: all */
+    int holdout;                   /* fit, check: folds of cross-validation; 0: none */
+    const char *const *catalogues; /* import, fit: as of struct stc_opts */
+    int n_catalogues;
 };
 /* clang-format off */
-#define STC_CALIBRATE_OPTS_INIT {sizeof(struct stc_calibrate_opts), NULL, NULL, NULL, NULL, 0, 0, NULL, 0}
+#define STC_CALIBRATE_OPTS_INIT {sizeof(struct stc_calibrate_opts), NULL, NULL, NULL, NULL, 0, 0, NULL, 0, NULL, 0}
 /* clang-format on */
 
 /* One file into the store; out: a line about it. */
@@ -324,6 +331,9 @@ STC_API enum stc_err stc_show(struct stc *sim, const char *name, enum stc_format
 /* Every key of a scenario: plain text, or markdown. */
 STC_API enum stc_err stc_help_keys(int markdown, struct stc_out *out,
                                    struct stc_diag *diag) STC_MUST_USE;
+/* How to write a catalogue: an example, and the keys of its rows. */
+STC_API enum stc_err stc_help_catalogue(struct stc_out *out,
+                                        struct stc_diag *diag) STC_MUST_USE;
 /* "; did you mean simulate?", or "": for programs that look names up. */
 STC_API const char *stc_did_you_mean(const char *name, const char *const *names,
                                      size_t n, char *buf, size_t size);

@@ -28,7 +28,7 @@ static void read_model(const struct stc_csv *c, struct stc_model *m)
     static const char *const mlps[] = {"gelu",   "relu",  "relu2",
                                        "swiglu", "geglu", NULL};
     struct stc_diag diag = {{0}};
-    ck_assert_msg(stc_model_find(cell(c, "model"), m, &diag) == STC_OK, "%s",
+    ck_assert_msg(stc_model_find(NULL, cell(c, "model"), m, &diag) == STC_OK, "%s",
                   diag.text);
     m->n_layers = number(c, "layers", m->n_layers);
     m->hidden = number(c, "hidden", m->hidden);
@@ -113,7 +113,7 @@ int stc_mem_rows_next(struct stc_csv *c, struct stc_mem_row *row)
     } while (!*cell(c, "peak_mem_gb"));
     memset(row, 0, sizeof *row);
     read_model(c, &row->model);
-    ck_assert_int_eq(stc_stack_for(cell(c, "framework"), number(c, "year", 0), NULL,
+    ck_assert_int_eq(stc_stack_for(NULL, cell(c, "framework"), number(c, "year", 0), NULL,
                                    &row->stack, NULL),
                      STC_OK);
     read_layout(c, &row->stack, &row->layout);

@@ -4,8 +4,10 @@ void stc_kit_init(struct stc_kit *k, const char *model, const char *stack, int32
 {
     struct stc_diag diag = {{0}};
     memset(k, 0, sizeof *k);
-    ck_assert_msg(stc_model_find(model, &k->model, &diag) == STC_OK, "%s", diag.text);
-    ck_assert_msg(stc_stack_find(stack, &k->stack, &diag) == STC_OK, "%s", diag.text);
+    ck_assert_msg(stc_model_find(NULL, model, &k->model, &diag) == STC_OK, "%s",
+                  diag.text);
+    ck_assert_msg(stc_stack_find(NULL, stack, &k->stack, &diag) == STC_OK, "%s",
+                  diag.text);
     k->layout = (struct stc_layout){.tp = 1,
                                     .cp = 1,
                                     .dp = 1,

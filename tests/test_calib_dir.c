@@ -212,7 +212,8 @@ START_TEST(calib_collectives_measured_slower_are_forecast_slower_and_nothing_els
     struct stc_coll_rows rows, all;
     stc_assert_ok(stc_load_coll(&before, &diag), &diag);
     all_reduces("c.csv", NULL, NULL);
-    stc_assert_ok(stc_coll_rows_read(&arena, path("c.csv"), 0, &rows, &diag), &diag);
+    stc_assert_ok(stc_coll_rows_read(&arena, NULL, path("c.csv"), 0, &rows, &diag),
+                  &diag);
     all_reduces("c.csv", &before, &rows);
     import(path("my.db"), path("c.csv"));
     fit(path("my.db"), path("fits"));
@@ -224,8 +225,9 @@ START_TEST(calib_collectives_measured_slower_are_forecast_slower_and_nothing_els
         stc_coll_time(&after, &r->g, r->coll, r->bytes, &r->f, &b);
         stc_assert_near(b.seconds / a.seconds, slower, 0.04);
     }
-    stc_assert_ok(stc_coll_rows_read(&arena, "tests/data/truth/micro/collectives.csv",
-                                     1024, &all, &diag),
+    stc_assert_ok(stc_coll_rows_read(&arena, NULL,
+                                     "tests/data/truth/micro/collectives.csv", 1024,
+                                     &all, &diag),
                   &diag);
     for (int i = 0; i < all.n; i++) {
         const struct stc_coll_row *r = &all.v[i];

@@ -258,7 +258,7 @@ static struct stc_topo *small_topo(struct stc_arena *a, struct stc_rng *r,
     struct stc_cluster_ask ask = {.use = "dgx-a100-80gb",
                                   .n_nodes = 2 + below(r, 5),
                                   .nics_per_node = nics[below(r, 3)]};
-    stc_assert_ok(stc_scenario_hw(&hw, &d), &d);
+    stc_assert_ok(stc_scenario_hw(NULL, &hw, &d), &d);
     stc_assert_ok(stc_cluster_resolve(hw, &ask, c, &d), &d);
     c->fabric.oversubscription = 1 + below(r, 3);
     c->fabric.nodes_per_leaf = 1 + below(r, 3);

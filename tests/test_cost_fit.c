@@ -145,7 +145,8 @@ START_TEST(queries_err_no_more_than_the_fit_said)
     int n[STC_DTYPE_COUNT][3] = {{0}};
     static const char *const gpus[3] = {"A100-SXM4-80GB", "H100-SXM5-80GB",
                                         "B200-SXM-180GB"};
-    stc_assert_ok(stc_cost_rows_read(&arena, "tests/data/truth", &rows, &diag), &diag);
+    stc_assert_ok(stc_cost_rows_read(&arena, NULL, "tests/data/truth", &rows, &diag),
+                  &diag);
     for (int i = 0; i < rows.n; i += 11) {
         const struct stc_cost_row *r = &rows.v[i];
         struct stc_est e;

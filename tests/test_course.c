@@ -258,7 +258,7 @@ START_TEST(course_models_have_the_printed_parameters)
     struct stc_model m;
     struct stc_diag diag = {""};
     for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
-        stc_assert_ok(stc_model_find(models[i].name, &m, &diag), &diag);
+        stc_assert_ok(stc_model_find(NULL, models[i].name, &m, &diag), &diag);
         stc_assert_near(stc_model_params(&m), models[i].params, models[i].tol);
     }
 }

@@ -19,7 +19,8 @@ START_TEST(coll_the_fit_meets_its_bars_and_the_shipped_file_is_what_it_writes)
     struct stc_diag diag = {{0}};
     static struct stc_coll_params p;
     static struct stc_coll_cv cv;
-    stc_assert_ok(stc_fit_coll(&a, "tests/data/truth", NULL, &p, &cv, &diag), &diag);
+    stc_assert_ok(stc_fit_coll(&a, NULL, "tests/data/truth", NULL, &p, &cv, &diag),
+                  &diag);
     int bars = 0;
     for (int i = 0; i < cv.n; i++) {
         const struct stc_coll_cv_line *l = &cv.v[i];
@@ -156,7 +157,7 @@ START_TEST(rows_refuse_what_they_do_not_know_and_name_the_line)
         "nics_per_node,nic_gbps,bytes,time_us,notes\n%s\n",
         rows[_i].row);
     (void)fclose(f);
-    ck_assert_int_ne(stc_coll_rows_read(&a, path, 0.0, &got, &diag), STC_OK);
+    ck_assert_int_ne(stc_coll_rows_read(&a, NULL, path, 0.0, &got, &diag), STC_OK);
     ck_assert_msg(strstr(diag.text, rows[_i].words) != NULL, "%s", diag.text);
     (void)remove(path);
     stc_arena_free(&a);

@@ -227,11 +227,11 @@ END_TEST
 START_TEST(fits_of_stacks_change_four_numbers)
 {
     char name[64];
-    for (int i = 0; i < stc_stack_catalogue_n(); i++) {
+    for (int i = 0; i < stc_stack_catalogue_n(NULL); i++) {
         struct stc_stack prior, now;
-        stc_stack_catalogue_name(i, name, sizeof name);
+        stc_stack_catalogue_name(NULL, i, name, sizeof name);
         ck_assert_int_eq(stc_stack_prior(name, &prior, NULL), STC_OK);
-        ck_assert_int_eq(stc_stack_find(name, &now, NULL), STC_OK);
+        ck_assert_int_eq(stc_stack_find(NULL, name, &now, NULL), STC_OK);
         prior.host_s_per_launch = now.host_s_per_launch;
         prior.host_s_per_step = now.host_s_per_step;
         prior.framework_bytes = now.framework_bytes;

@@ -133,7 +133,7 @@ START_TEST(gpu_products_have_catalogue_names)
                 {"H100-SXM5-96GB-HBM2e-500W", "H100-SXM5-96GB-HBM2e-500W"}};
     char buf[64];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        ck_assert_str_eq(stc_import_gpu(rows[i].product, 0, buf, sizeof buf),
+        ck_assert_str_eq(stc_import_gpu(NULL, rows[i].product, 0, buf, sizeof buf),
                          rows[i].name);
 }
 END_TEST
@@ -146,7 +146,8 @@ START_TEST(gpu_names_of_the_catalogue_are_their_own)
     stc_assert_ok(stc_hw_load(&a, &hw, &k.diag), &k.diag);
     for (size_t i = 0; i < stc_hw_n_gpus(hw); i++) {
         const char *name = stc_hw_gpu_at(hw, i)->name;
-        ck_assert_str_eq(stc_import_gpu(name, 0, buf, sizeof buf), name);
+        ck_assert_str_eq(stc_import_gpu(NULL, name, 0, buf, sizeof buf), name);
+        ck_assert_str_eq(stc_import_gpu(hw, name, 0, buf, sizeof buf), name);
     }
     stc_arena_free(&a);
 }

@@ -8,7 +8,7 @@ static struct stc_model find(const char *name)
 {
     struct stc_model m;
     struct stc_diag diag = {{0}};
-    ck_assert_msg(stc_model_find(name, &m, &diag) == STC_OK, "%s", diag.text);
+    ck_assert_msg(stc_model_find(NULL, name, &m, &diag) == STC_OK, "%s", diag.text);
     return m;
 }
 
@@ -139,7 +139,7 @@ START_TEST(model_unknown_name_lists_near_ones)
 {
     struct stc_model m;
     struct stc_diag diag = {{0}};
-    ck_assert_int_eq(stc_model_find("llama-3-8bb", &m, &diag), STC_ERR_UNKNOWN);
+    ck_assert_int_eq(stc_model_find(NULL, "llama-3-8bb", &m, &diag), STC_ERR_UNKNOWN);
     ck_assert_ptr_nonnull(strstr(diag.text, "llama-3-8b"));
 }
 END_TEST
@@ -148,12 +148,12 @@ START_TEST(model_every_entry_of_the_zoo_loads)
 {
     char name[64];
     int n = 0;
-    for (; stc_model_catalogue_name(n, name, sizeof name); n++) {
+    for (; stc_model_catalogue_name(NULL, n, name, sizeof name); n++) {
         struct stc_model m = find(name);
         ck_assert_msg(m.source[0], "%s has no source", name);
         ck_assert_msg(stc_model_params(&m) > 1e3, "%s", name);
     }
-    ck_assert_int_eq(n, stc_model_catalogue_n());
+    ck_assert_int_eq(n, stc_model_catalogue_n(NULL));
     ck_assert_int_ge(n, 120);
 }
 END_TEST

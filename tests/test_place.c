@@ -23,7 +23,7 @@ static void bed_open(struct bed *b, int nodes, int nics, int tp, int pp, int dp)
     struct stc_cluster_ask ask = {
         .use = "dgx-a100-80gb", .n_nodes = nodes, .nics_per_node = nics};
     *b = (struct bed){.a = STC_ARENA_INIT};
-    stc_assert_ok(stc_scenario_hw(&hw, &d), &d);
+    stc_assert_ok(stc_scenario_hw(NULL, &hw, &d), &d);
     stc_assert_ok(stc_cluster_resolve(hw, &ask, &b->c, &d), &d);
     stc_assert_ok(stc_topo_make(&b->a, &b->c, &t, &d), &d);
     b->l = (struct stc_layout){.tp = tp,

@@ -5,6 +5,7 @@
 
 #include "calib/load_coll.h"
 #include "calib/load_cost.h"
+#include "models/catalogue.h"
 #include "models/import_hf.h"
 #include "reports/model_yaml.h"
 #include "tests/testing.h"
@@ -22,7 +23,7 @@ static void setup(void)
     struct stc_diag diag = {""};
     stc_assert_ok(stc_cost_load(&arena, &cost, &diag), &diag);
     stc_assert_ok(stc_load_coll(&coll, &diag), &diag);
-    stc_assert_ok(stc_scenario_hw(&hw, &diag), &diag);
+    stc_assert_ok(stc_scenario_hw(NULL, &hw, &diag), &diag);
     params = (struct stc_run_params){.cost = cost, .coll = &coll};
 }
 
@@ -282,7 +283,9 @@ START_TEST(import_hf_written_as_yaml_reads_back_to_the_same_model)
         stc_assert_ok(
             stc_doc_parse_yaml(&arena, "m.yaml", stc_text_str(&t), t.len, &root, &diag),
             &diag);
-        stc_assert_ok(stc_model_from_node(root->first, files[i], &back, &diag), &diag);
+        const struct stc_cat_own own = {root->first};
+        const struct stc_cat cat = {"models/data/", &own, 1};
+        stc_assert_ok(stc_model_find(&cat, root->first->key, &back, &diag), &diag);
         ck_assert(stc_bind_equal(stc_model_keys(), &m, &back));
         stc_assert_near(stc_model_params(&back), stc_model_params(&m), 0);
         stc_text_free(&t);

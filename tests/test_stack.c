@@ -8,10 +8,10 @@ START_TEST(stack_every_entry_loads_and_makes_sense)
 {
     char name[64];
     int n = 0;
-    for (; stc_stack_catalogue_name(n, name, sizeof name); n++) {
+    for (; stc_stack_catalogue_name(NULL, n, name, sizeof name); n++) {
         struct stc_stack s;
         struct stc_diag diag = {{0}};
-        ck_assert_msg(stc_stack_find(name, &s, &diag) == STC_OK, "%s", diag.text);
+        ck_assert_msg(stc_stack_find(NULL, name, &s, &diag) == STC_OK, "%s", diag.text);
         ck_assert_msg(s.framework[0] && s.year_from >= 2018 && s.year_to >= s.year_from,
                       "%s", name);
         double bytes =
@@ -28,7 +28,7 @@ START_TEST(stack_every_entry_loads_and_makes_sense)
                       "%s", name);
         ck_assert_msg(s.nccl_version[0], "%s", name);
     }
-    ck_assert_int_eq(n, stc_stack_catalogue_n());
+    ck_assert_int_eq(n, stc_stack_catalogue_n(NULL));
 }
 END_TEST
 
@@ -44,7 +44,7 @@ START_TEST(stack_every_framework_of_the_table_has_one_of_its_time)
     while (stc_csv_next(&c, &got, &diag) == STC_OK && got) {
         struct stc_stack s;
         int y = atoi(stc_csv_text(&c, year));
-        ck_assert_msg(stc_stack_for(stc_csv_text(&c, framework), y, NULL, &s, &diag) ==
+        ck_assert_msg(stc_stack_for(NULL, stc_csv_text(&c, framework), y, NULL, &s, &diag) ==
                           STC_OK,
                       "%s", diag.text);
         ck_assert_msg(y >= s.year_from && y <= s.year_to, "%s of %d got %s",
@@ -59,14 +59,14 @@ END_TEST
 START_TEST(stack_of_a_year_between_is_the_nearest)
 {
     struct stc_stack s;
-    ck_assert_int_eq(stc_stack_for("Megatron-LM", 2019, NULL, &s, NULL), STC_OK);
+    ck_assert_int_eq(stc_stack_for(NULL, "Megatron-LM", 2019, NULL, &s, NULL), STC_OK);
     ck_assert_str_eq(s.name, "megatron-lm-2020");
-    ck_assert_int_eq(stc_stack_for("Megatron-LM", 2030, NULL, &s, NULL), STC_OK);
+    ck_assert_int_eq(stc_stack_for(NULL, "Megatron-LM", 2030, NULL, &s, NULL), STC_OK);
     ck_assert_str_eq(s.name, "megatron-lm-2025");
-    ck_assert_int_eq(stc_stack_for("Megatron-LM", STC_STACK_NEWEST, NULL, &s, NULL),
+    ck_assert_int_eq(stc_stack_for(NULL, "Megatron-LM", STC_STACK_NEWEST, NULL, &s, NULL),
                      STC_OK);
     ck_assert_str_eq(s.name, "megatron-lm-2025");
-    ck_assert_int_eq(stc_stack_for("megatron-lm-2022", 0, NULL, &s, NULL),
+    ck_assert_int_eq(stc_stack_for(NULL, "megatron-lm-2022", 0, NULL, &s, NULL),
                      STC_OK); /* a name will do */
     ck_assert_str_eq(s.name, "megatron-lm-2022");
 }
@@ -77,15 +77,15 @@ START_TEST(stack_of_a_generation_goes_before_one_of_all)
 {
     static const char *const bridge = "Megatron-Bridge/Megatron-Core 26.06";
     struct stc_stack s;
-    ck_assert_int_eq(stc_stack_for(bridge, 2026, "hopper", &s, NULL), STC_OK);
+    ck_assert_int_eq(stc_stack_for(NULL, bridge, 2026, "hopper", &s, NULL), STC_OK);
     ck_assert_str_eq(s.name, "megatron-bridge-26.06-hopper");
     ck_assert_int_eq(s.attention_8bit, 0);
-    ck_assert_int_eq(stc_stack_for(bridge, 2026, "blackwell", &s, NULL), STC_OK);
+    ck_assert_int_eq(stc_stack_for(NULL, bridge, 2026, "blackwell", &s, NULL), STC_OK);
     ck_assert_str_eq(s.name, "megatron-bridge-26.06");
     ck_assert_int_eq(s.attention_8bit, 1);
-    ck_assert_int_eq(stc_stack_for(bridge, 2026, NULL, &s, NULL), STC_OK);
+    ck_assert_int_eq(stc_stack_for(NULL, bridge, 2026, NULL, &s, NULL), STC_OK);
     ck_assert_str_eq(s.name, "megatron-bridge-26.06");
-    ck_assert_int_eq(stc_stack_for("Megatron-LM", 2021, "hopper", &s, NULL), STC_OK);
+    ck_assert_int_eq(stc_stack_for(NULL, "Megatron-LM", 2021, "hopper", &s, NULL), STC_OK);
     ck_assert_str_eq(s.name, "megatron-lm-2021");
 }
 END_TEST
@@ -94,7 +94,7 @@ START_TEST(stack_unknown_framework_is_an_error)
 {
     struct stc_stack s;
     struct stc_diag diag = {{0}};
-    ck_assert_int_eq(stc_stack_for("Megatrn-LM", 2021, NULL, &s, &diag),
+    ck_assert_int_eq(stc_stack_for(NULL, "Megatrn-LM", 2021, NULL, &s, &diag),
                      STC_ERR_UNKNOWN);
     ck_assert_ptr_nonnull(strstr(diag.text, "Megatrn-LM"));
 }

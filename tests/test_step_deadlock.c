@@ -44,7 +44,8 @@ static int draw(struct stc_rng *g, struct stc_scenario *s, char *words, size_t s
                                ? ONE_OF(g, "auto", "interleaved", "gpipe")
                                : ONE_OF(g, "auto", "gpipe", "1f1b", "zb-h1", "zb-h2");
     (void)stc_stack_catalogue_name(
-        (int)stc_rng_below(g, (uint64_t)stc_stack_catalogue_n()), stack, sizeof stack);
+        NULL, (int)stc_rng_below(g, (uint64_t)stc_stack_catalogue_n(NULL)), stack,
+        sizeof stack);
     int n = snprintf(
         words, size,
         "model.name=m model.family=%s model.layers=%d model.hidden=512 model.heads=8 "

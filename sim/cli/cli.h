@@ -23,7 +23,7 @@ struct cli_opt {
     const char *help;
 };
 
-enum { CLI_OPTS_MAX = 12, CLI_VALUES_MAX = 64 };
+enum { CLI_OPTS_MAX = 16, CLI_VALUES_MAX = 64 };
 
 struct cli_args;
 struct cli_cmd {
@@ -83,6 +83,18 @@ enum cli_exit cli_gnuplot(const char *script, size_t size, const char *path);
 
 /* Opens a handle with the program's progress bar and the parameters of --calib. */
 enum cli_exit cli_open(struct stc **sim, const struct cli_args *a, int n_threads);
+/* --catalogue and STEPCAST_CATALOGUE, in their order. */
+struct cli_catalogues {
+    const char *path[CLI_VALUES_MAX];
+    int n;
+    char env[4096]; /* holds what the variable says */
+};
+enum cli_exit cli_catalogues(struct cli_catalogues *c, const struct cli_args *a);
+/* The option's row, for commands that look names up. */
+#define CLI_CATALOGUE                                                             \
+ {                                                                                \
+  "catalogue", "PATH", "hardware, models and stacks of your own (help catalogue)" \
+ }
 /* The option's row, for commands that forecast. */
 #define CLI_CALIB                                                 \
  {                                                                \

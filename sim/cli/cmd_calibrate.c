@@ -182,6 +182,11 @@ static enum cli_exit exec(const struct cli_args *a)
     o.nics_per_node = (int)nics;
     o.nic_gbps = gbps ? strtod(gbps, NULL) : 0;
     o.holdout = (int)holdout;
+    struct cli_catalogues own;
+    enum cli_exit rc = cli_catalogues(&own, a);
+    if (rc != CLI_FINE) return rc;
+    o.catalogues = own.path;
+    o.n_catalogues = own.n;
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         const struct verb *v = &verbs[i];
         if (strcmp(v->name, a->arg[0]) != 0) continue;
@@ -244,6 +249,7 @@ const struct cli_cmd cli_calibrate = {
              {"nics", "N", "import of nccl-tests: NICs of a node"},
              {"nic-gbps", "X", "import of nccl-tests: gigabits/s of a NIC"},
              {"holdout", "N", "check, fit: cross-validate with N folds"},
-             {"calib", "DIR", "check, anchor: forecast with what fit put into DIR"}},
+             {"calib", "DIR", "check, anchor: forecast with what fit put into DIR"},
+             {"catalogue", "PATH", "import, fit, check, anchor: hardware of your own"}},
     .exec = exec,
 };

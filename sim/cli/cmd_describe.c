@@ -135,6 +135,7 @@ const struct cli_cmd cli_describe = {
         "(NCCL_TOPO_DUMP_FILE);\n"
         "\"-\" is standard input. What no tool told is said in comments.\n",
     .max_args = -1,
-    .opts = {{"node", "NAME", "print a row for a catalogue of nodes instead"}},
+    .opts = {{"node", "NAME", "print a row for a catalogue of nodes instead"},
+             CLI_CATALOGUE},
     .exec = exec,
 };

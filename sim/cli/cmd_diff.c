@@ -40,6 +40,6 @@ const struct cli_cmd cli_diff = {
                "and the keys that differ put over A one at a time.\n",
     .min_args = 2,
     .max_args = -1,
-    .opts = {CLI_CALIB},
+    .opts = {CLI_CALIB, CLI_CATALOGUE},
     .exec = exec,
 };

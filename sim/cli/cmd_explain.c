@@ -51,6 +51,7 @@ const struct cli_cmd cli_explain = {
     .max_args = -1,
     .opts = {{"near", "DIR",
               "tables of measured kernels; tests/data/truth when not said"},
-             CLI_CALIB},
+             CLI_CALIB,
+             CLI_CATALOGUE},
     .exec = exec,
 };

@@ -31,6 +31,6 @@ const struct cli_cmd cli_headroom = {
         "the peak. Axes: micro_batch, seq_len, layers, hidden, gpus.\n",
     .min_args = 1,
     .max_args = -1,
-    .opts = {{"axis", "NAME", "only that axis"}, CLI_CALIB},
+    .opts = {{"axis", "NAME", "only that axis"}, CLI_CALIB, CLI_CATALOGUE},
     .exec = exec,
 };

@@ -12,7 +12,9 @@ static void overview(void)
     for (int i = 0; cli_cmds[i]; i++)
         printf("  %-10s %s\n", cli_cmds[i]->name, cli_cmds[i]->about);
     printf("\nstepcast help COMMAND says more; stepcast help keys lists the keys of a "
-           "scenario.\n"
+           "scenario;\n"
+           "stepcast help catalogue how to bring hardware, models and stacks of your "
+           "own.\n"
            "Exit codes: 0 fine, 1 infeasible, 2 usage, 3 trouble.\n");
 }
 
@@ -95,6 +97,20 @@ static enum cli_exit keys(const struct cli_args *a)
     return CLI_FINE;
 }
 
+static enum cli_exit catalogue(const struct cli_args *a)
+{
+    struct stc_out out = {0};
+    struct stc_diag diag = {""};
+    enum stc_err err = stc_help_catalogue(&out, &diag);
+    if (err != STC_OK) return cli_fail(err, &diag);
+    if (!a->json) return cli_print(&out);
+    json_head();
+    putchar(' ');
+    json_pair("catalogue", out.data, "\n}\n");
+    stc_out_free(&out);
+    return CLI_FINE;
+}
+
 /* Text as mdoc wants it: a sentence a line, no line that begins like a request.
  * Lines that begin with a blank keep their breaks by themselves. */
 static void mdoc(const char *text)
@@ -130,13 +146,16 @@ static void manual(void)
            "-width Ds\n");
     for (int i = 0; cli_cmds[i]; i++)
         manual_of(cli_cmds[i]);
-    printf(".El\n.Sh ENVIRONMENT\n.Bl -tag -width Ds\n"
-           ".It Ev STEPCAST_DB\nthe calibration store where\n.Fl -db\nis not said.\n"
-           ".It Ev NO_COLOR\nno colour, even on a terminal.\n.El\n"
-           ".Sh EXIT STATUS\n0 fine, 1 infeasible, 2 usage, 3 trouble.\n"
-           ".Sh EXAMPLES\n.Dl stepcast simulate gpt3-175b-64xa100\n"
-           ".Dl stepcast diff llama3-70b-256xh100 layout.tp=8\n"
-           ".Dl stepcast tune llama3-70b-256xh100\n");
+    printf(
+        ".El\n.Sh ENVIRONMENT\n.Bl -tag -width Ds\n"
+        ".It Ev STEPCAST_DB\nthe calibration store where\n.Fl -db\nis not said.\n"
+        ".It Ev STEPCAST_CATALOGUE\nfiles and folders of hardware, models and stacks "
+        "of your own, with : between them.\n"
+        ".It Ev NO_COLOR\nno colour, even on a terminal.\n.El\n"
+        ".Sh EXIT STATUS\n0 fine, 1 infeasible, 2 usage, 3 trouble.\n"
+        ".Sh EXAMPLES\n.Dl stepcast simulate gpt3-175b-64xa100\n"
+        ".Dl stepcast diff llama3-70b-256xh100 layout.tp=8\n"
+        ".Dl stepcast tune llama3-70b-256xh100\n");
 }
 
 static void completion(void)
@@ -165,6 +184,7 @@ static enum cli_exit exec(const struct cli_args *a)
         return CLI_FINE;
     }
     if (strcmp(a->arg[0], "keys") == 0) return keys(a);
+    if (strcmp(a->arg[0], "catalogue") == 0) return catalogue(a);
     if (strcmp(a->arg[0], "man") == 0) {
         manual();
         return CLI_FINE;
@@ -187,10 +207,12 @@ static enum cli_exit exec(const struct cli_args *a)
 
 const struct cli_cmd cli_help = {
     .name = "help",
-    .args = "[COMMAND|keys|man|completion]",
+    .args = "[COMMAND|keys|catalogue|man|completion]",
     .about = "say what the commands are, what one does, or what keys a scenario has",
-    .details = "keys: every key of a scenario; man: the manual page as mdoc; "
-               "completion: for bash.\n",
+    .details =
+        "keys: every key of a scenario; catalogue: how to bring hardware, models "
+        "and stacks of\n"
+        "your own; man: the manual page as mdoc; completion: for bash.\n",
     .max_args = 1,
     .opts = {{"markdown", NULL, "keys as a markdown table"}},
     .exec = exec,

@@ -31,6 +31,7 @@ const struct cli_cmd cli_list = {
     .about = "list what the catalogues hold",
     .min_args = 1,
     .max_args = 1,
+    .opts = {CLI_CATALOGUE},
     .exec = exec_list,
 };
 
@@ -40,5 +41,6 @@ const struct cli_cmd cli_show = {
     .about = "print all that is known of a GPU, node, fabric, model, stack or scenario",
     .min_args = 1,
     .max_args = 1,
+    .opts = {CLI_CATALOGUE},
     .exec = exec_show,
 };

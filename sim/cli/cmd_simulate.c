@@ -97,6 +97,7 @@ const struct cli_cmd cli_simulate = {
               "write a Chrome/Perfetto trace; compressed when FILE ends with .gz"},
              {"plot", "FILE.png", "plot memory over time (needs gnuplot)"},
              CLI_CALIB,
+             CLI_CATALOGUE,
              {"yaml", NULL, "print the scenario as YAML instead of simulating it"}},
     .exec = exec,
 };

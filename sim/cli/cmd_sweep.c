@@ -75,7 +75,8 @@ static void put_word(const char *word)
 /* The sweep as a Slurm job array with a shard a task, on standard output. */
 static enum cli_exit print_job(const struct cli_args *a, const char *path)
 {
-    static const char *const passed[] = {"vary", "tune", "weak", "calib", "threads"};
+    static const char *const passed[] = {"vary",  "tune",      "weak",
+                                         "calib", "catalogue", "threads"};
     char *end;
     long n = strtol(cli_value(a, "job"), &end, 10);
     if (*end || n < 1 || n > 100000)
@@ -174,6 +175,7 @@ const struct cli_cmd cli_sweep = {
              {"csv", "FILE", "the table as CSV"},
              {"plot", "FILE", "a picture (PNG) of rate and efficiency"},
              CLI_CALIB,
+             CLI_CATALOGUE,
              {"threads", "N", "threads (as many as cores)"}},
     .exec = exec,
 };

@@ -136,6 +136,7 @@ const struct cli_cmd cli_tune = {
              {"threads", "N", "threads (as many as cores)"},
              {"judge", "CSV", "the choice among measured runs of a table"},
              CLI_CALIB,
+             CLI_CATALOGUE,
              {"no-times", NULL, "leave out how long the search took"}},
     .exec = exec,
 };

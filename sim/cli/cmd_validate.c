@@ -75,6 +75,7 @@ const struct cli_cmd cli_validate = {
               "only rows with that cell (COL~PART: that contain); may be repeated"},
              {"parts", NULL, "the parts of each row's time and memory"},
              CLI_CALIB,
+             CLI_CATALOGUE,
              {"threads", "N", "threads to use; all cores when not said"}},
     .exec = exec,
 };

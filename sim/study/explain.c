@@ -116,5 +116,5 @@ enum stc_err stc_explain_query(struct stc_arena *a, const struct stc_query *q,
     } else {
         explain_compute(out, p);
     }
-    return folder ? stc_explain_find_near(a, p, folder, out, diag) : STC_OK;
+    return folder ? stc_explain_find_near(a, hw, p, folder, out, diag) : STC_OK;
 }

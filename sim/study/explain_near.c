@@ -135,13 +135,13 @@ static double distance_of(const struct stc_explain *e, const struct stc_cost_row
     return strcmp(r->gpu->name, e->q.gpu->name) == 0 ? d : d + other_gpu;
 }
 
-static enum stc_err near_kernels(struct stc_arena *a, const struct stc_run_params *p,
-                                 const char *folder, struct stc_explain *e,
-                                 struct stc_diag *diag)
+static enum stc_err near_kernels(struct stc_arena *a, const struct stc_hw *hw,
+                                 const struct stc_run_params *p, const char *folder,
+                                 struct stc_explain *e, struct stc_diag *diag)
 {
     const struct stc_cost_row *found[STC_EXPLAIN_NEAR] = {0};
     struct stc_cost_rows rows;
-    enum stc_err err = stc_cost_rows_read(a, folder, &rows, diag);
+    enum stc_err err = stc_cost_rows_read(a, hw, folder, &rows, diag);
     if (err == STC_ERR_IO) return STC_OK; /* no tables there */
     if (err != STC_OK) return err;
     for (int i = 0; i < rows.n; i++) {
@@ -180,7 +180,7 @@ static enum stc_err near_collectives(struct stc_arena *a,
         path = stc_arena_printf(a, "%s/collectives.csv", folder);
     if (!path) return stc_fail(diag, STC_ERR_NOMEM, "out of memory");
     if (access(path, R_OK) != 0 || c->bytes <= 0) return STC_OK;
-    enum stc_err err = stc_coll_rows_read(a, path, 0, &rows, diag);
+    enum stc_err err = stc_coll_rows_read(a, NULL, path, 0, &rows, diag);
     if (err != STC_OK) return err;
     for (int i = 0; i < rows.n; i++) {
         const struct stc_coll_row *r = &rows.v[i];
@@ -203,12 +203,12 @@ static enum stc_err near_collectives(struct stc_arena *a,
     return STC_OK;
 }
 
-enum stc_err stc_explain_find_near(struct stc_arena *a, const struct stc_run_params *p,
-                                   const char *folder, struct stc_explain *e,
-                                   struct stc_diag *diag)
+enum stc_err stc_explain_find_near(struct stc_arena *a, const struct stc_hw *hw,
+                                   const struct stc_run_params *p, const char *folder,
+                                   struct stc_explain *e, struct stc_diag *diag)
 {
     if (e->q.kind == STC_QUERY_COLLECTIVE)
         return near_collectives(a, p, folder, e, diag);
     if (!e->fit || e->q.both || e->q.kind == STC_QUERY_GROUPED) return STC_OK;
-    return near_kernels(a, p, folder, e, diag);
+    return near_kernels(a, hw, p, folder, e, diag);
 }

@@ -15,8 +15,11 @@
 #include "sim/base/err.h"
 #include <stddef.h>
 
-/* Dollars of one GPU for one hour; NaN when the table does not know it. */
-STC_MUST_USE enum stc_err stc_price_of(const char *gpu, double *usd_per_gpu_hour,
+/* Dollars of one GPU for one hour, of a user's catalogue (own, may be NULL), else of
+ * the table; NaN when neither knows it. */
+struct stc_catalogues;
+STC_MUST_USE enum stc_err stc_price_of(const struct stc_catalogues *own,
+                                       const char *gpu, double *usd_per_gpu_hour,
                                        char *source, size_t source_size,
                                        struct stc_diag *diag);
 double stc_watts(const struct stc_gpu *g, double busy_frac);

@@ -125,8 +125,8 @@ static enum stc_err step_point(struct stc_scenario *s, const struct stc_run_para
     enum stc_err err = stc_scenario_resolve(s, diag);
     if (err == STC_OK) err = stc_step_run(s, p, a, &r, diag);
     if (err == STC_OK)
-        err = stc_price_of(s->gpu_name, &sp.usd_per_gpu_hour, source, sizeof source,
-                           diag);
+        err = stc_price_of(s->catalogues, s->gpu_name, &sp.usd_per_gpu_hour, source,
+                           sizeof source, diag);
     if (err != STC_OK) return err;
     if (s->said.t_price >= 0) sp.usd_per_gpu_hour = s->said.t_price;
     stc_tune_fill(&sp, s, &r, &k);

@@ -487,8 +487,8 @@ static enum stc_err describe(struct stc_arena *a, const struct stc_tune_space *s
         if (sp->variant_ok[v]) gpu = sp->variant[v].gpu_name;
     if (sp->s->said.t_price >= 0)
         snprintf(out->price_source, sizeof out->price_source, "as the scenario says");
-    else if (stc_price_of(gpu, &usd, out->price_source, sizeof out->price_source,
-                          &unused) != STC_OK)
+    else if (stc_price_of(sp->s->catalogues, gpu, &usd, out->price_source,
+                          sizeof out->price_source, &unused) != STC_OK)
         out->price_source[0] = '\0';
     return out->axes ? STC_OK : stc_fail(diag, STC_ERR_NOMEM, "tune: out of memory");
 }

@@ -189,7 +189,9 @@ struct stc_judge {
     double loss, tau;           /* means over sources of their means */
     double mean_loss, mean_tau; /* over groups */
 };
-STC_MUST_USE enum stc_err stc_tune_judge(struct stc_arena *a, const char *csv_path,
+STC_MUST_USE enum stc_err stc_tune_judge(struct stc_arena *a,
+                                         const struct stc_catalogues *own,
+                                         const char *csv_path,
                                          const struct stc_run_params *p, int n_threads,
                                          struct stc_judge *out, struct stc_diag *diag);
 

@@ -201,13 +201,13 @@ static void summarise(struct stc_judge *j)
     j->mean_tau /= n_tau > 0 ? n_tau : 1;
 }
 
-enum stc_err stc_tune_judge(struct stc_arena *a, const char *csv_path,
-                            const struct stc_run_params *p, int n_threads,
-                            struct stc_judge *out, struct stc_diag *diag)
+enum stc_err stc_tune_judge(struct stc_arena *a, const struct stc_catalogues *own,
+                            const char *csv_path, const struct stc_run_params *p,
+                            int n_threads, struct stc_judge *out, struct stc_diag *diag)
 {
     struct stc_csv csv;
     struct stc_vreport rep;
-    struct stc_vopts o = {.n_threads = n_threads};
+    struct stc_vopts o = {.n_threads = n_threads, .catalogues = own};
     struct runs runs = {0};
     memset(out, 0, sizeof *out);
     enum stc_err err = stc_validate_file(a, csv_path, p, &o, &rep, diag);

@@ -1,5 +1,7 @@
 /* validate.c - reads a table, forecasts its rows, adds up the errors. */
 #include "sim/study/validate.h"
+
+#include "scenarios/catalogues.h"
 #include "sim/study/settle.h"
 #include "sim/study/validate_sum.h"
 
@@ -49,7 +51,8 @@ static enum stc_err nearest_stack(struct stc_scenario *s, struct stc_diag *diag)
     struct stc_stack found;
     int year = s->said.year > 0 ? s->said.year : 0;
     if (!s->said.framework[0] || s->said.stack_use[0] ||
-        stc_stack_for(s->said.framework, year, NULL, &found, NULL) == STC_OK)
+        stc_stack_for(stc_catalogues_stacks(s->catalogues), s->said.framework, year,
+                      NULL, &found, NULL) == STC_OK)
         return STC_OK;
     int shard = s->said.shard - 1; /* 0 is auto */
     int fsdp = shard == STC_SHARD_ZERO3 || shard == STC_SHARD_HSDP;
@@ -57,11 +60,14 @@ static enum stc_err nearest_stack(struct stc_scenario *s, struct stc_diag *diag)
                             diag);
 }
 
-static enum stc_err make_scenario(const struct stc_vkind *kind, const char *const *cell,
-                                  struct stc_scenario *s, struct stc_diag *diag)
+static enum stc_err make_scenario(const struct stc_vkind *kind,
+                                  const struct stc_catalogues *own,
+                                  const char *const *cell, struct stc_scenario *s,
+                                  struct stc_diag *diag)
 {
     struct stc_vctx c = {.kind = kind, .cell = cell};
     stc_scenario_init(s);
+    s->catalogues = own;
     for (int i = 0; i < kind->n_cols; i++) {
         enum stc_err err = set_col(&kind->cols[i], &c, cell[i], s, diag);
         if (err != STC_OK) return err;
@@ -280,13 +286,14 @@ static void keep_parts(struct stc_vrow *row, const struct stc_result *r)
 }
 
 static enum stc_err answer(const struct stc_vkind *kind, const struct stc_run_params *p,
-                           struct input *in, struct stc_diag *diag)
+                           const struct stc_catalogues *own, struct input *in,
+                           struct stc_diag *diag)
 {
     const struct stc_hw *hw;
     struct stc_query q;
     struct stc_query_answer ans;
     enum stc_err err = make_query(kind, in->cell, &q, diag);
-    if (err == STC_OK) err = stc_scenario_hw(&hw, diag);
+    if (err == STC_OK) err = stc_scenario_hw(own, &hw, diag);
     if (err == STC_OK) err = stc_query_resolve(&q, hw, diag);
     if (err != STC_OK) return err;
     stc_query_time(&q, p, &ans);
@@ -315,12 +322,12 @@ void stc_validate_put(const struct stc_vkind *kind, const struct stc_result *r,
 }
 
 static void forecast(const struct stc_vkind *kind, const struct stc_run_params *p,
-                     struct input *in, struct stc_arena *a, char *note,
-                     size_t note_size)
+                     const struct stc_catalogues *own, struct input *in,
+                     struct stc_arena *a, char *note, size_t note_size)
 {
     if (kind->is_query) {
         struct stc_diag why = {""};
-        enum stc_err e = answer(kind, p, in, &why);
+        enum stc_err e = answer(kind, p, own, in, &why);
         if (e != STC_OK)
             snprintf(note, note_size, "%s", why.text[0] ? why.text : stc_err_text(e));
         return;
@@ -329,7 +336,7 @@ static void forecast(const struct stc_vkind *kind, const struct stc_run_params *
     struct stc_result r;
     struct stc_diag diag = {""};
     memset(&r, 0, sizeof r);
-    enum stc_err err = make_scenario(kind, in->cell, &s, &diag);
+    enum stc_err err = make_scenario(kind, own, in->cell, &s, &diag);
     if (err == STC_OK) err = stc_settle_run(&s, p, a, &r, &diag);
     if (err != STC_OK) {
         snprintf(note, note_size, "%s", diag.text[0] ? diag.text : stc_err_text(err));
@@ -385,7 +392,7 @@ static enum stc_err forecast_all(struct stc_arena *a, const struct table *t,
         for (int i = 0; i < t->n; i++) {
             char *note = notes + (size_t)i * NOTE_BYTES;
             stc_arena_reset(&mine);
-            forecast(t->kind, p, &t->inputs[i], &mine, note, NOTE_BYTES);
+            forecast(t->kind, p, o->catalogues, &t->inputs[i], &mine, note, NOTE_BYTES);
             t->inputs[i].row->note = note;
             one_more(&g);
         }
@@ -458,7 +465,7 @@ static enum stc_err make_runs(struct stc_arena *a, struct stc_csv *csv,
         return stc_fail(diag, STC_ERR_NOMEM, "%s: out of memory", csv->name);
     for (int i = 0; i < t.n; i++) {
         struct stc_diag why = {""};
-        err = make_scenario(t.kind, t.inputs[i].cell, &out->said[i], &why);
+        err = make_scenario(t.kind, NULL, t.inputs[i].cell, &out->said[i], &why);
         if (err == STC_OK) continue;
         out->why[i] = stc_arena_strdup(a, why.text[0] ? why.text : stc_err_text(err));
         if (!out->why[i]) return stc_fail(diag, STC_ERR_NOMEM, "out of memory");
@@ -511,9 +518,10 @@ static enum stc_err find_row(struct stc_arena *a, struct stc_csv *csv, const cha
     return err;
 }
 
-static enum stc_err emit_csv(struct stc_csv *csv, const char *id,
-                             struct stc_scenario *out, struct stc_query *query,
-                             int *is_query, struct stc_diag *diag)
+static enum stc_err emit_csv(const struct stc_catalogues *own, struct stc_csv *csv,
+                             const char *id, struct stc_scenario *out,
+                             struct stc_query *query, int *is_query,
+                             struct stc_diag *diag)
 {
     struct stc_arena a = STC_ARENA_INIT;
     struct table t = {0};
@@ -522,11 +530,10 @@ static enum stc_err emit_csv(struct stc_csv *csv, const char *id,
     enum stc_err err = find_row(&a, csv, id, &t, &at, diag);
     *is_query = err == STC_OK && t.kind->is_query;
     if (*is_query) {
-        err = query ? make_query(t.kind, t.inputs[at].cell, query, diag)
-                    : stc_fail(diag, STC_ERR_UNKNOWN,
-                               "%s: a row of this table is no scenario", csv->name);
+        err = make_query(t.kind, t.inputs[at].cell, query, diag);
     } else {
-        if (err == STC_OK) err = make_scenario(t.kind, t.inputs[at].cell, &s, diag);
+        if (err == STC_OK)
+            err = make_scenario(t.kind, own, t.inputs[at].cell, &s, diag);
         if (err == STC_OK) err = put_published(t.kind, &t.rows[at], &s, diag);
         if (err == STC_OK) *out = s;
     }
@@ -534,20 +541,9 @@ static enum stc_err emit_csv(struct stc_csv *csv, const char *id,
     return err;
 }
 
-enum stc_err stc_validate_emit(const char *path, const char *id,
-                               struct stc_scenario *out, struct stc_diag *diag)
-{
-    struct stc_csv csv;
-    int is_query;
-    enum stc_err err = stc_csv_open(&csv, path, diag);
-    if (err != STC_OK) return err;
-    err = emit_csv(&csv, id, out, NULL, &is_query, diag);
-    stc_csv_close(&csv);
-    return err;
-}
-
-enum stc_err stc_validate_emit_text(const char *path, const char *id,
-                                    struct stc_text *out, struct stc_diag *diag)
+enum stc_err stc_validate_emit_text(const struct stc_catalogues *own, const char *path,
+                                    const char *id, struct stc_text *out,
+                                    struct stc_diag *diag)
 {
     struct stc_csv csv;
     struct stc_scenario s;
@@ -555,7 +551,7 @@ enum stc_err stc_validate_emit_text(const char *path, const char *id,
     int is_query = 0;
     enum stc_err err = stc_csv_open(&csv, path, diag);
     if (err != STC_OK) return err;
-    err = emit_csv(&csv, id, &s, &q, &is_query, diag);
+    err = emit_csv(own, &csv, id, &s, &q, &is_query, diag);
     stc_csv_close(&csv);
     if (err != STC_OK) return err;
     if (!is_query) return stc_scenario_write(&s, out);

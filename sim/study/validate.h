@@ -93,6 +93,7 @@ struct stc_vopts {
     int n_where;
     int n_threads; /* 0: as OpenMP likes */
     int keep_parts;
+    const struct stc_catalogues *catalogues;            /* NULL: the shipped ones */
     void (*progress)(void *ctx, long done, long total); /* may be NULL */
     void *ctx;
 };
@@ -109,14 +110,11 @@ STC_MUST_USE enum stc_err stc_validate_mem(struct stc_arena *a, const char *name
                                            struct stc_vreport *out,
                                            struct stc_diag *diag);
 
-/* The scenario of one row (by id, or number from 1), unresolved, with what was
- * measured in its `published` keys. */
-STC_MUST_USE enum stc_err stc_validate_emit(const char *path, const char *id,
-                                            struct stc_scenario *out,
-                                            struct stc_diag *diag);
-
-/* The same as text: YAML, or for a query kind the words after `explain op`. */
-STC_MUST_USE enum stc_err stc_validate_emit_text(const char *path, const char *id,
+/* One row (by id, or number from 1) as text: the YAML of its scenario, unresolved,
+ * with what was measured in its `published` keys; for a query kind the words after
+ * `explain op`. */
+STC_MUST_USE enum stc_err stc_validate_emit_text(const struct stc_catalogues *own,
+                                                 const char *path, const char *id,
                                                  struct stc_text *out,
                                                  struct stc_diag *diag);
 

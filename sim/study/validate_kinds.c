@@ -6,6 +6,8 @@
  */
 #include "sim/study/validate_kinds.h"
 
+#include "scenarios/catalogues.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +31,8 @@ static enum stc_err put_model(const struct stc_vctx *c, const char *cell,
     struct stc_model m;
     struct stc_diag unused;
     (void)c;
-    if (stc_model_find(cell, &m, &unused) == STC_OK)
+    if (stc_model_find(stc_catalogues_models(s->catalogues), cell, &m, &unused) ==
+        STC_OK)
         return set(s, "model.use", cell, diag);
     return set(s, "model.name", cell, diag);
 }

@@ -85,7 +85,7 @@ int main(void)
     printf("%-14s %8zu %10.2f us\n", "coll_emit_a2a", f.n, 1e4 * (now_s() - start_s));
 
     start_s = now_s();
-    must(stc_fit_coll(&a, "tests/data/truth", NULL, &fit, &cv, &diag), &diag);
+    must(stc_fit_coll(&a, NULL, "tests/data/truth", NULL, &fit, &cv, &diag), &diag);
     printf("%-14s %8d %10.2f s\n", "coll_fit", cv.n, now_s() - start_s);
     stc_arena_free(&a);
     return 0;

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct stc_diag diag = {""};
     struct stc_text out;
     char *text = fuzz_text(data, size);
-    FUZZ_MUST(stc_scenario_hw(&hw, &diag) == STC_OK);
+    FUZZ_MUST(stc_scenario_hw(NULL, &hw, &diag) == STC_OK);
     stc_describe_init(&d);
     before = d;
     enum stc_err err = stc_describe_add(&d, "f", text, size, &diag);
