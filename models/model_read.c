@@ -20,11 +20,13 @@ static const char *const norms[] = {"layernorm", "rmsnorm", "layernorm-no-bias",
 static const char *const positions[] = {"learned",  "rotary", "alibi",
                                         "relative", "none",   NULL};
 
-#define N(member, help_)                                                            \
- {                                                                                  \
-  STC_BIND_FIELD("", #member, INT, struct stc_model, member), .min = 0, .max = 1e9, \
-                                                              .help = help_         \
+/* ORDER: most as the scenario's keys of the same name (scenarios/fields.def). */
+#define UPTO(member, most, help_)                                                    \
+ {                                                                                   \
+  STC_BIND_FIELD("", #member, INT, struct stc_model, member), .min = 0, .max = most, \
+                                                              .help = help_          \
  }
+#define N(member, help_) UPTO(member, 1e7, help_)
 #define E(member, names_, help_)                                                \
  {                                                                              \
   STC_BIND_FIELD("", #member, ENUM, struct stc_model, member), .names = names_, \
@@ -33,37 +35,37 @@ static const char *const positions[] = {"learned",  "rotary", "alibi",
 
 static const struct stc_bind_row rows[] = {
     E(kind, kinds, "architecture"),
-    N(n_layers, "layers; of an encoder-decoder the encoder's"),
-    N(dec_layers, "decoder layers of an encoder-decoder"),
-    N(hidden, "width of the residual stream"),
+    UPTO(n_layers, 10000, "layers; of an encoder-decoder the encoder's"),
+    UPTO(dec_layers, 10000, "decoder layers of an encoder-decoder"),
+    UPTO(hidden, 1e6, "width of the residual stream"),
     N(ffn, "inner width of the dense MLP"),
-    N(n_heads, "attention heads"),
-    N(n_kv_heads, "key/value heads; 0: as many as heads"),
-    N(head_dim, "size of a head; 0: hidden / n_heads"),
+    UPTO(n_heads, 1e5, "attention heads"),
+    UPTO(n_kv_heads, 1e5, "key/value heads; 0: as many as heads"),
+    UPTO(head_dim, 1e5, "size of a head; 0: hidden / n_heads"),
     E(mlp, mlps, "activation, gated or not"),
     E(norm, norms, "normalisation"),
     E(pos, positions, "positions"),
-    N(vocab, "tokens of the vocabulary, unpadded"),
-    N(max_positions, "learned positions"),
+    UPTO(vocab, 1e8, "tokens of the vocabulary, unpadded"),
+    UPTO(max_positions, 1e8, "learned positions"),
     N(tied_embeddings, "1: the output head is the embedding table"),
     N(qkv_bias, "1: biases on QKV"),
     N(linear_bias, "1: biases on the other products"),
     N(qk_norm, "1: a norm per head on queries and keys; 2: over the projection"),
     N(embed_norm, "1: a norm behind the embedding"),
-    N(window, "sliding-window attention: its size"),
-    N(window_every, "one layer in so many is full"),
+    UPTO(window, 1e8, "sliding-window attention: its size"),
+    UPTO(window_every, 10000, "one layer in so many is full"),
     N(mla_q_rank, "latent attention: rank of queries"),
     N(mla_kv_rank, "rank of keys and values"),
     N(mla_nope_dim, "head part without rotary"),
     N(mla_rope_dim, "head part with rotary"),
     N(mla_v_dim, "head size of values"),
-    N(n_experts, "routed experts a layer"),
-    N(topk, "experts a token"),
+    UPTO(n_experts, 1e5, "routed experts a layer"),
+    UPTO(topk, 1e5, "experts a token"),
     N(expert_ffn, "inner width of an expert"),
     N(n_shared_experts, "experts that see every token"),
     N(shared_ffn, "width of all shared experts together"),
-    N(dense_layers, "first layers without experts"),
-    N(moe_every, "one layer in so many has experts"),
+    UPTO(dense_layers, 10000, "first layers without experts"),
+    UPTO(moe_every, 10000, "one layer in so many has experts"),
     N(moe_latent, "width that routed experts work in"),
     {STC_BIND_FIELD("", "pattern", NAME, struct stc_model, pattern),
      .help = "a letter a layer: M mixer, * attention, - MLP, E experts"},
@@ -73,11 +75,11 @@ static const struct stc_bind_row rows[] = {
     N(mamba_head_dim, "size of a mixer's head"),
     N(mamba_state, "state a channel"),
     N(mamba_groups, "groups of B and C"),
-    N(mtp_layers, "multi-token prediction layers"),
+    UPTO(mtp_layers, 100, "multi-token prediction layers"),
     N(n_token_types, "segments (BERT)"),
     N(heads_extra, "1: pooler and prediction transform (BERT)"),
-    N(image, "side of the image"),
-    N(patch, "side of a patch"),
+    UPTO(image, 1e5, "side of the image"),
+    UPTO(patch, 1e5, "side of a patch"),
     N(n_classes, "classes"),
     N(channels, "channels of the image"),
     N(norms_per_layer, "0: two"),

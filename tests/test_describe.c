@@ -189,7 +189,9 @@ START_TEST(describe_unknown_products_are_named_not_guessed)
     add("<nvidia_smi_log><gpu id=\"0\"><product_name>NVIDIA Moon 1</product_name></gpu>"
         "</nvidia_smi_log>");
     const struct stc_scenario *s = scenario("The catalogue has no \"NVIDIA Moon 1\"");
-    ck_assert_str_eq(s->said.c_gpu, "");
+    ck_assert_str_eq(s->said.c_gpu, "Moon-1");
+    ck_assert_ptr_nonnull(strstr(stc_text_str(&out), "#     Moon-1:\n"));
+    ck_assert_ptr_nonnull(strstr(stc_text_str(&out), "#       like: NAME"));
 }
 END_TEST
 

@@ -22,6 +22,23 @@ static enum stc_err check_world(const struct stc_scenario *s, struct stc_diag *d
                     have);
 }
 
+static enum stc_err too_long(const struct stc_scenario *s, struct stc_diag *diag)
+{
+    return stc_scenario_fail(s, STC_KEY_global_batch, diag, STC_ERR_RANGE,
+                             "the step takes longer than the simulated clock holds "
+                             "(106 days); a smaller batch or model would be right");
+}
+
+/* A day at the peak of all GPUs leaves room for what they do not reach of it. */
+static enum stc_err check_length(const struct stc_scenario *s, struct stc_diag *diag)
+{
+    double tokens = (double)s->train.global_batch * s->train.seq_len;
+    double flop =
+        stc_model_flop(&s->model, STC_FLOP_MODEL_CAUSAL, tokens, s->train.seq_len);
+    double peak = s->cluster.gpu.peak_flop_per_s[STC_MATH_FP16] * s->n_gpus;
+    return flop < peak * 86400 ? STC_OK : too_long(s, diag);
+}
+
 /* Names as NCCL's environment has them; what is pinned must exist. */
 static enum stc_err check_nccl(const struct stc_scenario *s, struct stc_diag *diag)
 {
@@ -128,6 +145,7 @@ enum stc_err stc_step_run(const struct stc_scenario *s, const struct stc_run_par
     memset(out, 0, sizeof *out);
     enum stc_err e = check_world(s, diag);
     if (e == STC_OK) e = check_nccl(s, diag);
+    if (e == STC_OK) e = check_length(s, diag);
     if (e != STC_OK) return e;
     struct stc_run run = {.s = s, .cost = p->cost, .a = a, .out = out};
     struct stc_topo *topo;
@@ -140,6 +158,7 @@ enum stc_err stc_step_run(const struct stc_scenario *s, const struct stc_run_par
     if (e != STC_OK) return e;
     e = stc_watch_init(a, &run.low, &run.comms, &run.watch);
     if (e == STC_OK) e = simulate(a, &run.low, &run.comms, &run.watch, &run, diag);
+    if (e == STC_ERR_RANGE) return too_long(s, diag);
     if (e == STC_OK) e = stc_derive(&run, diag);
     if (e == STC_ERR_NOMEM)
         return stc_fail(diag, e, "out of memory while simulating %d ranks",
