@@ -113,8 +113,8 @@ int stc_mem_rows_next(struct stc_csv *c, struct stc_mem_row *row)
     } while (!*cell(c, "peak_mem_gb"));
     memset(row, 0, sizeof *row);
     read_model(c, &row->model);
-    ck_assert_int_eq(stc_stack_for(NULL, cell(c, "framework"), number(c, "year", 0), NULL,
-                                   &row->stack, NULL),
+    ck_assert_int_eq(stc_stack_for(NULL, cell(c, "framework"), number(c, "year", 0),
+                                   NULL, &row->stack, NULL),
                      STC_OK);
     read_layout(c, &row->stack, &row->layout);
     enum stc_dtype dtype = STC_DTYPE_BF16;

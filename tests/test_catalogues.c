@@ -79,8 +79,8 @@ START_TEST(catalogues_a_hidden_row_changes_nothing_that_is_like_it)
     stc_assert_ok(stc_stack_find(NULL, "pytorch-ddp-2023", &s0, &diag), &diag);
     ck_assert(stc_bind_equal(stc_stack_keys(), &s, &s0));
     /* by framework and year, too; the list has it once */
-    stc_assert_ok(stc_stack_for(&c->stacks, "pytorch-ddp-2021", 2021, NULL, &own, &diag),
-                  &diag);
+    stc_assert_ok(
+        stc_stack_for(&c->stacks, "pytorch-ddp-2021", 2021, NULL, &own, &diag), &diag);
     stc_assert_near(own.bucket_bytes, 1048576, 0);
     ck_assert_int_eq(stc_stack_catalogue_n(&c->stacks), stc_stack_catalogue_n(NULL));
 }
@@ -111,9 +111,11 @@ START_TEST(catalogues_framework_and_year_prefer_ones_own)
         built("ours: {like: megatron-lm-2024, frameworks: [Megatron-LM], years: [2024, "
               "2024], nccl_version: \"9.9\"}\n");
     struct stc_stack s;
-    stc_assert_ok(stc_stack_for(&c->stacks, "Megatron-LM", 2024, "hopper", &s, &diag), &diag);
+    stc_assert_ok(stc_stack_for(&c->stacks, "Megatron-LM", 2024, "hopper", &s, &diag),
+                  &diag);
     ck_assert_str_eq(s.name, "ours");
-    stc_assert_ok(stc_stack_for(&c->stacks, "Megatron-LM", 2025, NULL, &s, &diag), &diag);
+    stc_assert_ok(stc_stack_for(&c->stacks, "Megatron-LM", 2025, NULL, &s, &diag),
+                  &diag);
     ck_assert_str_ne(s.name, "ours");
 }
 END_TEST

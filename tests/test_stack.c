@@ -44,8 +44,8 @@ START_TEST(stack_every_framework_of_the_table_has_one_of_its_time)
     while (stc_csv_next(&c, &got, &diag) == STC_OK && got) {
         struct stc_stack s;
         int y = atoi(stc_csv_text(&c, year));
-        ck_assert_msg(stc_stack_for(NULL, stc_csv_text(&c, framework), y, NULL, &s, &diag) ==
-                          STC_OK,
+        ck_assert_msg(stc_stack_for(NULL, stc_csv_text(&c, framework), y, NULL, &s,
+                                    &diag) == STC_OK,
                       "%s", diag.text);
         ck_assert_msg(y >= s.year_from && y <= s.year_to, "%s of %d got %s",
                       stc_csv_text(&c, framework), y, s.name);
@@ -63,8 +63,8 @@ START_TEST(stack_of_a_year_between_is_the_nearest)
     ck_assert_str_eq(s.name, "megatron-lm-2020");
     ck_assert_int_eq(stc_stack_for(NULL, "Megatron-LM", 2030, NULL, &s, NULL), STC_OK);
     ck_assert_str_eq(s.name, "megatron-lm-2025");
-    ck_assert_int_eq(stc_stack_for(NULL, "Megatron-LM", STC_STACK_NEWEST, NULL, &s, NULL),
-                     STC_OK);
+    ck_assert_int_eq(
+        stc_stack_for(NULL, "Megatron-LM", STC_STACK_NEWEST, NULL, &s, NULL), STC_OK);
     ck_assert_str_eq(s.name, "megatron-lm-2025");
     ck_assert_int_eq(stc_stack_for(NULL, "megatron-lm-2022", 0, NULL, &s, NULL),
                      STC_OK); /* a name will do */
@@ -85,7 +85,8 @@ START_TEST(stack_of_a_generation_goes_before_one_of_all)
     ck_assert_int_eq(s.attention_8bit, 1);
     ck_assert_int_eq(stc_stack_for(NULL, bridge, 2026, NULL, &s, NULL), STC_OK);
     ck_assert_str_eq(s.name, "megatron-bridge-26.06");
-    ck_assert_int_eq(stc_stack_for(NULL, "Megatron-LM", 2021, "hopper", &s, NULL), STC_OK);
+    ck_assert_int_eq(stc_stack_for(NULL, "Megatron-LM", 2021, "hopper", &s, NULL),
+                     STC_OK);
     ck_assert_str_eq(s.name, "megatron-lm-2021");
 }
 END_TEST

@@ -161,8 +161,8 @@ void stc_machine_free(struct stc_machine *m)
 static void push_event(struct stc_machine *m, int64_t at, uint32_t kind, uint32_t arg)
 {
     /* before now: the sum went over the end of the clock */
-    enum stc_err e = at < m->q.now_tick ? STC_ERR_RANGE
-                                        : stc_queue_push(&m->q, at, 0, kind, arg);
+    enum stc_err e =
+        at < m->q.now_tick ? STC_ERR_RANGE : stc_queue_push(&m->q, at, 0, kind, arg);
     if (e != STC_OK) fail(m, e);
 }
 
