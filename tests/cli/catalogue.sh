@@ -2,7 +2,7 @@
 $STEPCAST help catalogue | sed -n '/^  gpus:/,/^$/s/^  //p' >$T/mine.yaml
 cd $T
 export STEPCAST_CATALOGUE=mine.yaml
-for what in gpus nodes fabrics models stacks prices; do $STEPCAST list $what | grep -E 'H100-64GB|our-'; done
+for what in gpus nodes fabrics models stacks prices; do $STEPCAST list $what | grep -E 'H100-64GB|our-' | tr -s ' '; done
 $STEPCAST show H100-64GB | grep -E '^# |memory|bandwidth|size'
 $STEPCAST show our-fsdp | grep -E '^# |prefetch_layers'
 cat >run.yaml <<'END'
