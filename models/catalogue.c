@@ -164,36 +164,56 @@ int stc_cat_count(const struct stc_cat *c)
     return n;
 }
 
-/* Whether one of the names in "alias: [a, "b, c", d]" is the one sought. */
-static int has_alias(const struct stc_cat_entry *e, const char *name)
+enum { PLAIN_NO, PLAIN_YES, NOT_PLAIN };
+
+/* Whether one of the names in [a, "b, c", d] is the one sought; p is after the '['.
+ * NOT_PLAIN: written in a way that only a parser reads. */
+static int in_list(const char *p, const char *end, const char *name)
 {
-    static const char key[] = "alias: [";
+    while (p < end && *p != ']') {
+        while (p < end && (*p == ' ' || *p == ',' || *p == '\n')) {
+            p++;
+        }
+        char stop = p < end && *p == '"' ? '"' : ',';
+        p += stop == '"';
+        const char *from = p;
+        while (p < end && *p != stop && (stop == '"' || *p != ']')) {
+            if (strchr("\\#'\n", *p)) {
+                return NOT_PLAIN;
+            }
+            p++;
+        }
+        if (same(from, (size_t)(p - from), name)) {
+            return PLAIN_YES;
+        }
+        p += stop == '"' && p < end;
+    }
+    return PLAIN_NO;
+}
+
+/* Whether the entry's list `key` holds the name, by its text alone. */
+static int listed(const struct stc_cat_entry *e, const char *key, const char *name)
+{
     const char *end = e->text + e->len, *at = e->text;
-    for (; at + sizeof key < end; at = line_end(at, end)) {
+    size_t n = strlen(key);
+    for (; at < end; at = line_end(at, end)) {
         const char *p = at;
         while (p < end && *p == ' ') {
             p++;
         }
-        if ((size_t)(end - p) < sizeof key || strncmp(p, key, sizeof key - 1) != 0) {
+        if ((size_t)(end - p) <= n || memcmp(p, key, n) != 0 || p[n] != ':') {
             continue;
         }
-        for (p += sizeof key - 1; p < end && *p != ']';) {
-            while (p < end && (*p == ' ' || *p == ',' || *p == '\n')) {
-                p++;
-            }
-            char stop = p < end && *p == '"' ? '"' : ',';
-            p += stop == '"';
-            const char *from = p;
-            while (p < end && *p != stop && (stop == '"' || *p != ']')) {
-                p++;
-            }
-            if (same(from, (size_t)(p - from), name)) {
-                return 1;
-            }
-            p += stop == '"' && p < end;
-        }
+        p += n + 1;
+        return end - p > 2 && memcmp(p, " [", 2) == 0 ? in_list(p + 2, end, name)
+                                                      : NOT_PLAIN;
     }
-    return 0;
+    return PLAIN_NO;
+}
+
+bool stc_cat_may_list(const struct stc_cat_entry *e, const char *key, const char *name)
+{
+    return !e->text || listed(e, key, name) != PLAIN_NO;
 }
 
 enum stc_err stc_cat_find(const struct stc_cat *c, const char *what, const char *name,
@@ -213,7 +233,7 @@ enum stc_err stc_cat_find(const struct stc_cat *c, const char *what, const char 
     for (int k = 0; names && k < c->n_own && n < MAX_NAMES; k++)
         names[n++] = c->own[k].map->key;
     while (next_entry(&w, &e)) {
-        if (stc_cat_same_name(e.name, name) || has_alias(&e, name)) {
+        if (stc_cat_same_name(e.name, name) || listed(&e, "alias", name) == PLAIN_YES) {
             *out = e;
             stc_arena_free(&a);
             return STC_OK;

@@ -60,6 +60,9 @@ enum stc_err stc_cat_base(const struct stc_cat *c, const struct stc_cat_entry *e
 enum stc_err stc_cat_bind(struct stc_arena *a, const struct stc_cat *c,
                           const struct stc_cat_entry *e, const struct stc_bind_table *t,
                           void *obj, struct stc_diag *diag) STC_MUST_USE;
+/* False when a look at the text rules out that its list `key: [NAME, "NAME"]` holds
+ * the name: most entries need not be parsed. */
+bool stc_cat_may_list(const struct stc_cat_entry *e, const char *key, const char *name);
 int stc_cat_same_name(const char *x, const char *y);
 
 #endif

@@ -342,6 +342,9 @@ static int best_entry(const struct wanted *w, struct stc_cat_entry *best)
     struct stc_cat_entry e;
     int best_distance = -1;
     for (int i = 0; stc_cat_at(w->cat, i, &e); i++) {
+        if (!stc_cat_may_list(&e, "frameworks", w->framework)) {
+            continue;
+        }
         int d = distance(&a, &e, w);
         if (d >= 0 && (best_distance < 0 || d < best_distance)) {
             *best = e;

@@ -1,6 +1,7 @@
 /* Stacks: every entry reads, every framework of the run table has one. */
 #include "models/stack.h"
 
+#include "models/catalogue.h"
 #include "sim/base/text.h"
 #include "tests/testing.h"
 
@@ -56,6 +57,34 @@ START_TEST(stack_every_framework_of_the_table_has_one_of_its_time)
 }
 END_TEST
 
+/* What a look at the text rules out is never what the parser would have read. */
+START_TEST(stack_no_framework_is_ruled_out_where_it_is_listed)
+{
+    const struct stc_cat cat = {.folder = "models/stacks/"};
+    struct stc_arena a = STC_ARENA_INIT;
+    struct stc_cat_entry e;
+    int ruled_out = 0, listed = 0;
+    for (int i = 0; stc_cat_at(&cat, i, &e); i++) {
+        const struct stc_node *map;
+        struct stc_cat_entry other;
+        struct stc_diag diag = {{0}};
+        stc_assert_ok(stc_cat_parse(&a, &cat, &e, &map, &diag), &diag);
+        const struct stc_node *names = stc_node_get(map, "frameworks");
+        for (const struct stc_node *n = names ? names->first : NULL; n; n = n->next) {
+            ck_assert_msg(stc_cat_may_list(&e, "frameworks", n->text), "%s: %s", e.name,
+                          n->text);
+            listed++;
+            for (int k = 0; stc_cat_at(&cat, k, &other); k++)
+                ruled_out += !stc_cat_may_list(&other, "frameworks", n->text);
+        }
+        stc_arena_reset(&a);
+    }
+    ck_assert_int_gt(listed, 30);
+    ck_assert_int_gt(ruled_out, 10 * listed);
+    stc_arena_free(&a);
+}
+END_TEST
+
 START_TEST(stack_of_a_year_between_is_the_nearest)
 {
     struct stc_stack s;
@@ -108,6 +137,7 @@ static Suite *stack_suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, stack_every_entry_loads_and_makes_sense);
     tcase_add_test(t, stack_every_framework_of_the_table_has_one_of_its_time);
+    tcase_add_test(t, stack_no_framework_is_ruled_out_where_it_is_listed);
     tcase_add_test(t, stack_of_a_year_between_is_the_nearest);
     tcase_add_test(t, stack_of_a_generation_goes_before_one_of_all);
     tcase_add_test(t, stack_unknown_framework_is_an_error);
