@@ -263,6 +263,39 @@ START_TEST(embed_files_are_sorted_found_and_equal_to_the_tree)
 }
 END_TEST
 
+/* Texts on which a parser could spend time or stack without end. */
+static const struct {
+    const char *name, *head, *again, *words;
+} hostile[] = {
+    {"f.yaml", "a: ", "[", "nested deeper than 64"},
+    {"f.yaml", "", "- ", "nested deeper than 64"},
+    {"f.yaml", "", "{a: ", "nested deeper than 64"},
+    {"f.yaml", "", "? ", "a key must be a plain word"},
+    {"f.yaml", "", "%TAG ! tag:x\n", "more than 16 %TAG"},
+    {"f.yaml", "a: 1\n", "---\n", "a second document"},
+    {"f.json", "", "[", "depth"},
+    {"f.json", "", "{\"a\":", "depth"},
+    {"f.json", "{\"a\":1", ",\"a\":1", "duplicate"},
+};
+
+START_TEST(doc_hostile_texts_are_refused_soon)
+{
+    struct stc_arena a = STC_ARENA_INIT;
+    struct stc_diag d = {""};
+    struct stc_text t;
+    const struct stc_node *r = NULL;
+    stc_text_init(&t, 0);
+    stc_text_put(&t, hostile[_i].head);
+    while (t.len < 2 << 20)
+        stc_text_put(&t, hostile[_i].again);
+    stc_assert_fails(
+        stc_doc_parse(&a, hostile[_i].name, stc_text_str(&t), t.len, &r, &d),
+        STC_ERR_PARSE, &d, hostile[_i].words);
+    stc_text_free(&t);
+    stc_arena_free(&a);
+}
+END_TEST
+
 static Suite *doc_suite(void)
 {
     Suite *s = suite_create("doc");
@@ -272,6 +305,8 @@ static Suite *doc_suite(void)
     tcase_add_test(t, doc_nodes_know_where_they_stand);
     tcase_add_test(t, doc_values_are_read_as_what_is_asked);
     tcase_add_test(t, doc_depth_and_size_are_bounded);
+    tcase_add_loop_test(t, doc_hostile_texts_are_refused_soon, 0,
+                        (int)(sizeof hostile / sizeof hostile[0]));
     tcase_add_test(t, doc_short_memory_is_told);
     tcase_add_test(t, doc_files_are_read_and_missing_ones_told);
     tcase_add_test(t, embed_files_are_sorted_found_and_equal_to_the_tree);
