@@ -3,6 +3,7 @@
 #include "reports/fmt.h"
 #include "reports/json_util.h"
 #include "reports/notes.h"
+#include "reports/notes_json.h"
 #include "reports/step_text.h"
 
 #include <math.h>
@@ -152,6 +153,7 @@ static json_t *one_side(const char *name, const struct stc_scenario *s,
     stc_json_put(j, "mfu", stc_json_num(r->mfu));
     stc_json_put(j, "fits", json_boolean(r->fits));
     stc_json_put(j, "parts_s", parts);
+    stc_json_put(j, "notes", stc_report_notes_json(s));
     return j;
 }
 

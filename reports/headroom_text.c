@@ -3,6 +3,7 @@
 
 #include "reports/fmt.h"
 #include "reports/json_util.h"
+#include "reports/notes_json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -101,12 +102,14 @@ static json_t *point(const struct stc_headroom_point *p)
     return j;
 }
 
-enum stc_err stc_report_headroom_json(const struct stc_headroom_report *r,
+enum stc_err stc_report_headroom_json(const struct stc_scenario *s,
+                                      const struct stc_headroom_report *r,
                                       struct stc_text *out, struct stc_diag *diag)
 {
     json_t *doc = stc_json_document("headroom", 1), *list = json_array();
     stc_json_put(doc, "capacity_bytes", stc_json_num(r->capacity_bytes));
     stc_json_put(doc, "need_bytes", stc_json_num(r->now.need_bytes));
+    stc_json_put(doc, "notes", stc_report_notes_json(s));
     for (int i = 0; i < r->n; i++) {
         const struct stc_headroom *h = &r->v[i];
         json_t *j = json_object();

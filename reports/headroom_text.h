@@ -8,7 +8,9 @@
 #include "sim/study/headroom.h"
 
 void stc_report_headroom(const struct stc_headroom_report *r, struct stc_text *out);
-STC_MUST_USE enum stc_err stc_report_headroom_json(const struct stc_headroom_report *r,
+/* s: the scenario that it was asked of. */
+STC_MUST_USE enum stc_err stc_report_headroom_json(const struct stc_scenario *s,
+                                                   const struct stc_headroom_report *r,
                                                    struct stc_text *out,
                                                    struct stc_diag *diag);
 

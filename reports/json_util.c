@@ -62,18 +62,6 @@ void stc_json_quote(struct stc_text *out, const char *s)
     quote_n(out, s, strlen(s));
 }
 
-void stc_json_lines(struct stc_text *out, const char *text)
-{
-    stc_text_put(out, "[");
-    for (int i = 0; *text; i++) {
-        size_t n = strcspn(text, "\n");
-        stc_text_put(out, i ? ",\n  " : "\n  ");
-        quote_n(out, text, n);
-        text += n + (text[n] == '\n');
-    }
-    stc_text_put(out, "]");
-}
-
 static int put(const char *buf, size_t n, void *out)
 {
     stc_text_put_n(out, buf, n);

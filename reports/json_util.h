@@ -18,7 +18,6 @@ json_t *stc_json_document(const char *what, int schema);
 /* The same keys as text, for documents that are put together by hand. */
 void stc_json_head(struct stc_text *out, const char *what, int schema);
 void stc_json_quote(struct stc_text *out, const char *s);
-void stc_json_lines(struct stc_text *out, const char *text); /* a list of strings */
 void stc_json_put(json_t *obj, const char *key, json_t *value);
 /* Writes the document with a newline and releases it. */
 STC_MUST_USE enum stc_err stc_json_text(json_t *doc, struct stc_text *out,

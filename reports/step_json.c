@@ -1,7 +1,7 @@
 #include "reports/step_json.h"
 
 #include "reports/json_util.h"
-#include "reports/notes.h"
+#include "reports/notes_json.h"
 #include "reports/step_text.h"
 #include "scenarios/catalogues.h"
 
@@ -44,41 +44,6 @@ static json_t *scenario(const struct stc_scenario *s)
     enum stc_err err = stc_scenario_write(s, &t);
     stc_json_put(j, "yaml", text_of(err, &t));
     return j;
-}
-
-static json_t *machine(const char *node, const struct stc_cluster *c)
-{
-    json_t *j = json_object();
-    stc_json_put(j, "node", json_string(node));
-    if (!c) return j;
-    stc_json_put(j, "nvlink_Bps", stc_json_num(stc_cluster_nvlink_Bps(c)));
-    stc_json_put(j, "nics", json_integer(c->node.n_nics));
-    stc_json_put(j, "nic_Bps", stc_json_num(c->node.nic_Bps));
-    stc_json_put(j, "fabric", json_string(c->fabric.name));
-    return j;
-}
-
-/* What the text says as a WARNING; an empty list when there is nothing. */
-static json_t *notes(const struct stc_scenario *s)
-{
-    struct stc_gpu_note n;
-    struct stc_text t;
-    json_t *list = json_array(), *j;
-    stc_report_gpu_note(s, &n);
-    if (!n.is_swapped) return list;
-    j = json_object();
-    stc_text_init(&t, 0);
-    stc_report_notes(s, &t);
-    stc_json_put(j, "key", json_string("cluster.gpu"));
-    stc_json_put(j, "text", text_of(stc_text_err(&t), &t));
-    stc_json_put(j, "gpu", json_string(s->gpu_name));
-    stc_json_put(j, "own_gpu", json_string(n.own_gpu));
-    stc_json_put(j, "forecast", machine(s->node_name, &s->cluster));
-    stc_json_put(j, "usual_is", n.node ? json_string(n.words) : json_null());
-    stc_json_put(j, "usual",
-                 n.node ? machine(n.node, n.is_known ? &n.usual : NULL) : json_null());
-    json_array_append_new(list, j);
-    return list;
 }
 
 static json_t *memory(const struct stc_mem_est *m)
@@ -257,7 +222,7 @@ enum stc_err stc_report_step_json(const struct stc_scenario *s,
     stc_json_put(doc, "scenario_hash", stc_json_hash(r->scenario_hash));
     stc_json_put(doc, "cost_hash", stc_json_hash(r->cost_hash));
     stc_json_put(doc, "scenario", scenario(s));
-    stc_json_put(doc, "notes", notes(s));
+    stc_json_put(doc, "notes", stc_report_notes_json(s));
     put_rates(doc, r);
     stc_json_put(doc, "memory", verdict(s, r));
     stc_json_put(doc, "slowest_stage", json_integer(r->slowest_stage));

@@ -1,10 +1,13 @@
 #include "reports/sweep_text.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "reports/fmt.h"
 #include "reports/json_util.h"
+#include "reports/notes.h"
+#include "reports/notes_json.h"
 
 static const char *last_word(const char *key)
 {
@@ -15,6 +18,84 @@ static const char *last_word(const char *key)
 static int is_ok(const struct stc_sweep_row *r)
 {
     return strcmp(r->status, "ok") == 0;
+}
+
+/* ==== what must be said of points ==== */
+
+enum { NOTES_MOST = 8 };
+
+/* Points that one sentence is of. */
+struct note {
+    struct stc_scenario of; /* the first of them */
+    struct stc_text text;
+    int first, n;
+};
+
+/* The scenario of a point, as the sweep made it but for the batch of weak scaling. */
+static int point_of(const struct stc_scenario *base, const struct stc_sweep_table *t,
+                    const struct stc_sweep_row *r, struct stc_scenario *out)
+{
+    struct stc_diag diag;
+    *out = *base;
+    for (int i = 0; i < t->n_axes; i++)
+        if (stc_scenario_set(out, t->key[i], r->value[i], &diag) != STC_OK) return 0;
+    return stc_scenario_resolve(out, &diag) == STC_OK;
+}
+
+/* Sentences in the order of their first points; each text is to be freed. */
+static int collect(const struct stc_scenario *base, const struct stc_sweep_table *t,
+                   struct note v[NOTES_MOST])
+{
+    int n = 0;
+    for (int k = 0; base && k < t->n; k++) {
+        struct note one = {.first = k, .n = 1};
+        int at = 0;
+        stc_text_init(&one.text, 0);
+        if (point_of(base, t, &t->row[k], &one.of))
+            stc_report_notes(&one.of, &one.text);
+        while (at < n &&
+               strcmp(stc_text_str(&v[at].text), stc_text_str(&one.text)) != 0)
+            at++;
+        v[at < n ? at : 0].n += at < n;
+        if (at < n || n == NOTES_MOST || !*stc_text_str(&one.text))
+            stc_text_free(&one.text);
+        else
+            v[n++] = one;
+    }
+    return n;
+}
+
+static void put_warnings(const struct stc_scenario *base,
+                         const struct stc_sweep_table *t, struct stc_text *out)
+{
+    enum { LABEL = 10 };
+    struct note *v = calloc(NOTES_MOST, sizeof *v);
+    int n = v ? collect(base, t, v) : 0;
+    for (int i = 0; i < n; i++) {
+        stc_fmt_wrap(out, "WARNING", LABEL, stc_text_str(&v[i].text));
+        stc_text_free(&v[i].text);
+    }
+    free(v);
+}
+
+static json_t *notes_json(const struct stc_scenario *base,
+                          const struct stc_sweep_table *t)
+{
+    json_t *list = json_array();
+    struct note *v = calloc(NOTES_MOST, sizeof *v);
+    int n = v ? collect(base, t, v) : 0;
+    for (int i = 0; i < n; i++) {
+        json_t *of = stc_report_notes_json(&v[i].of), *first = json_array_get(of, 0);
+        if (first) {
+            stc_json_put(first, "first_point", json_integer(t->row[v[i].first].id));
+            stc_json_put(first, "points", json_integer(v[i].n));
+            json_array_append(list, first);
+        }
+        json_decref(of);
+        stc_text_free(&v[i].text);
+    }
+    free(v);
+    return list;
 }
 
 /* ==== text ==== */
@@ -48,13 +129,15 @@ static void put_row(const struct stc_sweep_table *t, const struct stc_sweep_row 
     if (t->tuned && r->layout[0]) stc_fmt_wrap(out, "        ", 10, r->layout);
 }
 
-void stc_report_sweep(const struct stc_sweep_table *t, struct stc_text *out)
+void stc_report_sweep(const struct stc_sweep_table *t, const struct stc_scenario *base,
+                      struct stc_text *out)
 {
     stc_fmt_wrap(out, "", 0, t->title);
     stc_fmt_fill(out, '=', STC_REPORT_COLUMNS);
     stc_text_printf(out, "\n%d of %lld points%s%s\n\n", t->n, (long long)t->n_points,
                     t->tuned ? ", the best layout of each" : "",
                     t->weak ? ", the batch grows with the GPUs" : "");
+    put_warnings(base, t, out);
     for (int i = 0; i < t->n_axes; i++)
         stc_text_printf(out, "%*s  ", width_of(t, i), last_word(t->key[i]));
     stc_text_printf(out, "%6s %10s %10s %8s %7s %10s", "GPUs", "step", "tokens/s",
@@ -145,6 +228,7 @@ void stc_report_sweep_csv(const struct stc_sweep_table *t, struct stc_text *out)
 }
 
 enum stc_err stc_report_sweep_json(const struct stc_sweep_table *t,
+                                   const struct stc_scenario *base,
                                    struct stc_text *out, struct stc_diag *diag)
 {
     json_t *o = stc_json_document("sweep", 1), *rows = json_array();
@@ -152,6 +236,7 @@ enum stc_err stc_report_sweep_json(const struct stc_sweep_table *t,
     stc_json_put(o, "points", json_integer(t->n_points));
     stc_json_put(o, "tuned", json_boolean(t->tuned));
     stc_json_put(o, "weak", json_boolean(t->weak));
+    stc_json_put(o, "notes", notes_json(base, t));
     for (int k = 0; rows && k < t->n; k++) {
         const struct stc_sweep_row *r = &t->row[k];
         json_t *x = json_object(), *set = json_object();

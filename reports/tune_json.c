@@ -1,5 +1,6 @@
 /* tune_json.c - a search's answer as JSON. */
 #include "reports/json_util.h"
+#include "reports/notes_json.h"
 #include "reports/tune_text.h"
 
 #include "scenarios/scenario.h"
@@ -72,6 +73,7 @@ enum stc_err stc_report_tune_json(const struct stc_scenario *s,
     stc_json_put(o, "settled_per_s_per_core", stc_json_num(r->settled_per_s));
     stc_json_put(o, "usd_per_gpu_hour", stc_json_num(r->usd_per_gpu_hour));
     stc_json_put(o, "price_source", json_string(r->price_source));
+    stc_json_put(o, "notes", stc_report_notes_json(s));
     stc_json_put(o, "best", list(r->picks, r->n_picks));
     stc_json_put(o, "front", list(r->front, r->n_front));
     if (r->has_own) stc_json_put(o, "own", pick(&r->own));

@@ -187,8 +187,8 @@ enum stc_err stc_calibrate_show(const struct stc_calibrate_opts *given,
 /* ==== export, forget ==== */
 
 enum stc_err stc_calibrate_export(const struct stc_calibrate_opts *given,
-                                  const char *folder, struct stc_out *out,
-                                  struct stc_diag *diag)
+                                  const char *folder, enum stc_format format,
+                                  struct stc_out *out, struct stc_diag *diag)
 {
     const struct stc_calibrate_opts o = opts_of(given);
     struct stc_store *s = NULL;
@@ -200,13 +200,21 @@ enum stc_err stc_calibrate_export(const struct stc_calibrate_opts *given,
     stc_store_close(s);
     if (err != STC_OK) return err;
     stc_text_init(&t, 0);
-    stc_text_printf(&t, "%s: %lld facts\n", folder, (long long)n);
-    return stc_api_out(&t, STC_OK, out, diag);
+    if (format == STC_TEXT) {
+        stc_text_printf(&t, "%s: %lld facts\n", folder, (long long)n);
+        return stc_api_out(&t, STC_OK, out, diag);
+    }
+    json_t *doc = stc_json_document("export", 1);
+    stc_json_put(doc, "folder", json_string(folder));
+    stc_json_put(doc, "facts", json_integer(n));
+    err = stc_json_text(doc, &t, diag);
+    return stc_api_out(&t, err, out, diag);
 }
 
 enum stc_err stc_calibrate_forget(const struct stc_calibrate_opts *given,
                                   const char *what, const char *value,
-                                  struct stc_out *out, struct stc_diag *diag)
+                                  enum stc_format format, struct stc_out *out,
+                                  struct stc_diag *diag)
 {
     const struct stc_calibrate_opts o = opts_of(given);
     struct stc_store *s = NULL;
@@ -219,10 +227,17 @@ enum stc_err stc_calibrate_forget(const struct stc_calibrate_opts *given,
     stc_store_close(s);
     if (err != STC_OK) return err;
     stc_text_init(&t, 0);
-    stc_text_printf(
-        &t, "%lld facts retracted; importing their file again brings them back\n",
-        (long long)n);
-    return stc_api_out(&t, STC_OK, out, diag);
+    if (format == STC_TEXT) {
+        stc_text_printf(
+            &t, "%lld facts retracted; importing their file again brings them back\n",
+            (long long)n);
+        return stc_api_out(&t, STC_OK, out, diag);
+    }
+    json_t *doc = stc_json_document("forget", 1);
+    stc_json_put(doc, what, json_string(value));
+    stc_json_put(doc, "retracted", json_integer(n));
+    err = stc_json_text(doc, &t, diag);
+    return stc_api_out(&t, err, out, diag);
 }
 
 /* ==== anchor ==== */

@@ -15,6 +15,7 @@
 #include "calib/fit_coll.h"
 #include "calib/load_coll.h"
 #include "calib/load_cost.h"
+#include "reports/fit_json.h"
 #include "reports/fmt.h"
 #include "reports/json_util.h"
 #include "reports/validate_text.h"
@@ -133,31 +134,26 @@ struct job {
     const struct stc_hw *hw;     /* GPUs that rows of kernels may name */
     const struct stc_hw *own_hw; /* of collectives; NULL: no catalogue was given */
     int holdout;
-    struct stc_text *out;
+    struct stc_fit_said *said;
 };
 
 static enum stc_err fit_coll(const struct job *j, struct stc_diag *diag)
 {
     struct stc_arena *a = j->a;
-    struct stc_text *out = j->out;
     char path[4200];
     struct stc_text t;
-    if (!path_of(j->w, STC_FORM_COLLECTIVES, path, sizeof path)) {
-        stc_text_put(out, "no collectives in the store: the shipped ones stay\n");
-        return STC_OK;
-    }
+    if (!path_of(j->w, STC_FORM_COLLECTIVES, path, sizeof path)) return STC_OK;
     struct stc_coll_params *p = STC_NEW(a, struct stc_coll_params);
     struct stc_coll_params *base = STC_NEW(a, struct stc_coll_params);
     struct stc_coll_cv *cv = STC_NEW(a, struct stc_coll_cv);
     if (!p || !cv || !base) return stc_fail(diag, STC_ERR_NOMEM, "out of memory");
+    if (j->holdout < 2) cv = NULL;
     enum stc_err err = stc_load_coll(base, diag);
     if (err == STC_OK)
-        err = stc_fit_coll(a, j->own_hw, j->w->folder, base, p,
-                           j->holdout > 1 ? cv : NULL, diag);
-    if (err != STC_OK || !j->folder) {
-        if (err == STC_OK && j->holdout > 1) stc_fit_coll_report(cv, out);
-        return err;
-    }
+        err = stc_fit_coll(a, j->own_hw, j->w->folder, base, p, cv, diag);
+    j->said->has_coll = true;
+    j->said->coll = cv;
+    if (err != STC_OK || !j->folder) return err;
     stc_text_init(&t, 0);
     stc_coll_params_write(p, &t);
     err = stc_text_err(&t);
@@ -167,7 +163,6 @@ static enum stc_err fit_coll(const struct job *j, struct stc_diag *diag)
         err = keep_fit(j->s, "collectives", stc_text_str(&t), coll_forms, 1,
                        j->holdout > 1, diag);
     stc_text_free(&t);
-    if (err == STC_OK && j->holdout > 1) stc_fit_coll_report(cv, out);
     return err;
 }
 
@@ -187,17 +182,12 @@ static enum stc_err keep_compute(struct stc_arena *a, struct stc_store *s,
 static enum stc_err fit_compute(const struct job *j, struct stc_diag *diag)
 {
     struct stc_arena *a = j->a;
-    struct stc_text *out = j->out;
     char path[4200];
     bool any = false;
     for (size_t i = 0; i < sizeof compute_forms / sizeof compute_forms[0]; i++)
         any = any || (compute_forms[i] != STC_FORM_GEMM_TORCH && /* only scored on */
                       path_of(j->w, compute_forms[i], path, sizeof path));
-    if (!any) {
-        stc_text_put(out, "nothing in the store to fit kernels to (gemm, attention, "
-                          "moe): the shipped fits stay\n");
-        return STC_OK;
-    }
+    if (!any) return STC_OK;
     struct stc_cost *c = NULL;
     struct stc_fit_report *rep = STC_NEW(a, struct stc_fit_report);
     struct stc_cost *base = NULL;
@@ -208,34 +198,71 @@ static enum stc_err fit_compute(const struct job *j, struct stc_diag *diag)
     if (err == STC_OK && j->folder) err = stc_fit_write(c, j->folder, diag);
     if (err == STC_OK && j->folder)
         err = keep_compute(a, j->s, j->folder, j->holdout > 1, diag);
-    if (err == STC_OK) stc_fit_print(rep, out);
+    if (err == STC_OK) j->said->kernels = rep;
     return err;
 }
 
+static enum stc_err fit_all(const struct job *j, struct stc_diag *diag)
+{
+    enum stc_err err = fit_coll(j, diag);
+    return err == STC_OK ? fit_compute(j, diag) : err;
+}
+
+static void put_said(const struct stc_fit_said *s, struct stc_text *out)
+{
+    if (!s->has_coll)
+        stc_text_put(out, "no collectives in the store: the shipped ones stay\n");
+    if (s->coll) stc_fit_coll_report(s->coll, out);
+    if (s->kernels)
+        stc_fit_print(s->kernels, out);
+    else
+        stc_text_put(out, "nothing in the store to fit kernels to (gemm, attention, "
+                          "moe): the shipped fits stay\n");
+}
+
+static enum stc_err fit_json(const struct stc_fit_said *s, const char *folder,
+                             struct stc_text *out, struct stc_diag *diag)
+{
+    json_t *doc = stc_json_document("fit", 1), *said = stc_report_fit_json(s);
+    stc_json_put(doc, "folder", json_string(folder));
+    json_object_update(doc, said);
+    json_decref(said);
+    return stc_json_text(doc, out, diag);
+}
+
 enum stc_err stc_calibrate_fit(const struct stc_calibrate_opts *given,
-                               const char *folder, struct stc_out *out,
-                               struct stc_diag *diag)
+                               const char *folder, enum stc_format format,
+                               struct stc_out *out, struct stc_diag *diag)
 {
     const struct stc_calibrate_opts o = opts_of(given);
     struct stc_arena a = STC_ARENA_INIT;
     struct stc_store *s = NULL;
     struct stc_text t;
-    struct work w;
+    struct work w = {""};
+    struct stc_fit_said said = {0};
     const struct stc_hw *hw = NULL;
     stc_text_init(&t, 0);
-    w.folder[0] = '\0';
     enum stc_err err = stc_api_hardware(&a, &o, &hw, diag);
     if (err == STC_OK) err = export_all(&o, &s, STC_DB_WRITE, &w, false, diag);
-    const struct job j = {&a,        s, &w, folder, hw, o.n_catalogues ? hw : NULL,
-                          o.holdout, &t};
-    if (err == STC_OK) err = fit_coll(&j, diag);
-    if (err == STC_OK) err = fit_compute(&j, diag);
+    const struct job j = {.a = &a,
+                          .s = s,
+                          .w = &w,
+                          .folder = folder,
+                          .hw = hw,
+                          .own_hw = o.n_catalogues ? hw : NULL,
+                          .holdout = o.holdout,
+                          .said = &said};
+    if (err == STC_OK) err = fit_all(&j, diag);
     work_close(&w);
     stc_store_close(s);
-    stc_arena_free(&a);
-    if (err == STC_OK)
+    if (err == STC_OK && format == STC_JSON) {
+        err = fit_json(&said, folder, &t, diag);
+    } else if (err == STC_OK) {
+        put_said(&said, &t);
         stc_text_printf(&t, "parameters are in %s; forecast with them by --calib %s\n",
                         folder, folder);
+    }
+    stc_arena_free(&a);
     return stc_api_out(&t, err, out, diag);
 }
 
@@ -301,21 +328,18 @@ static void check_head(const char *db, enum stc_format format, struct stc_text *
     stc_text_put(t, ", \"whole\": true");
 }
 
-/* What left-out rows say of a fit; JSON has its lines as a list. */
-static enum stc_err left_out(struct job *j, enum stc_format format, struct stc_text *t,
-                             struct stc_diag *diag)
+/* What left-out rows say of a fit. */
+static enum stc_err left_out(const struct job *j, enum stc_format format,
+                             struct stc_text *t, struct stc_diag *diag)
 {
-    struct stc_text said;
-    stc_text_init(&said, 0);
-    j->out = format == STC_JSON ? &said : t;
-    enum stc_err err = fit_coll(j, diag);
-    if (err == STC_OK) err = fit_compute(j, diag);
-    if (format == STC_JSON) {
-        stc_text_put(t, ",\n \"left_out\": ");
-        stc_json_lines(t, stc_text_str(&said));
+    enum stc_err err = fit_all(j, diag);
+    if (err != STC_OK) return err;
+    if (format == STC_TEXT) {
+        put_said(j->said, t);
+        return STC_OK;
     }
-    stc_text_free(&said);
-    return err;
+    stc_text_put(t, ",\n \"left_out\": ");
+    return stc_json_text(stc_report_fit_json(j->said), t, diag);
 }
 
 enum stc_err stc_calibrate_check(struct stc *sim,
@@ -336,8 +360,14 @@ enum stc_err stc_calibrate_check(struct stc *sim,
     if (err == STC_OK) check_head(o.db, format, &t);
     if (err == STC_OK) err = forecasts(sim, &w, format, &t, diag);
     if (err == STC_OK && o.holdout > 1) {
-        struct job j = {&a,        s,   &w, NULL, hw, stc_api_own(sim) ? hw : NULL,
-                        o.holdout, NULL};
+        struct stc_fit_said said = {0};
+        const struct job j = {.a = &a,
+                              .s = s,
+                              .w = &w,
+                              .hw = hw,
+                              .own_hw = stc_api_own(sim) ? hw : NULL,
+                              .holdout = o.holdout,
+                              .said = &said};
         err = left_out(&j, format, &t, diag);
     }
     if (format == STC_JSON) stc_text_put(&t, "}\n");

@@ -2,12 +2,14 @@
 #include "sim/api.h"
 
 #include "calib/load_platform.h"
+#include "reports/fit_json.h"
 #include "sim/study/fit_platform.h"
 
 enum { PLATFORM, STACKS, LOSO, FILES };
 
-static enum stc_err texts(const struct stc_stepfit *f, struct stc_out *report,
-                          struct stc_out files[FILES], struct stc_diag *diag)
+static enum stc_err texts(const struct stc_stepfit *f, enum stc_format format,
+                          struct stc_out *report, struct stc_out files[FILES],
+                          struct stc_diag *diag)
 {
     struct stc_text t[FILES + 1];
     enum stc_err err = STC_OK;
@@ -16,7 +18,10 @@ static enum stc_err texts(const struct stc_stepfit *f, struct stc_out *report,
     stc_platform_write(f->cost, f->gen_rows, &t[PLATFORM]);
     stc_stepfit_stacks_yaml(f, &t[STACKS]);
     stc_stepfit_loso_csv(f, &t[LOSO]);
-    stc_stepfit_report(f, &t[FILES]);
+    if (format == STC_JSON)
+        err = stc_report_stepfit_json(f, &t[FILES], diag);
+    else
+        stc_stepfit_report(f, &t[FILES]);
     for (int i = 0; i <= FILES; i++) /* frees each, also after an error */
         err = stc_api_out(&t[i], err, i < FILES ? &files[i] : report, diag);
     for (int i = 0; err != STC_OK && i < FILES; i++)
@@ -25,8 +30,8 @@ static enum stc_err texts(const struct stc_stepfit *f, struct stc_out *report,
 }
 
 enum stc_err stc_calibrate_fit_steps(struct stc *sim, const char *csv_path,
-                                     struct stc_out *report, struct stc_out files[3],
-                                     struct stc_diag *diag)
+                                     enum stc_format format, struct stc_out *report,
+                                     struct stc_out files[3], struct stc_diag *diag)
 {
     struct stc_arena a = STC_ARENA_INIT;
     struct stc_stepfit f;
@@ -36,7 +41,7 @@ enum stc_err stc_calibrate_fit_steps(struct stc *sim, const char *csv_path,
     for (int i = 0; i < FILES; i++)
         files[i] = (struct stc_out){0};
     enum stc_err err = stc_stepfit_run(&a, csv_path, &sim->params, &o, &f, diag);
-    if (err == STC_OK) err = texts(&f, report, files, diag);
+    if (err == STC_OK) err = texts(&f, format, report, files, diag);
     stc_arena_free(&a);
     return err;
 }

@@ -22,7 +22,7 @@ enum stc_err stc_headroom_report(struct stc *sim, const char *axis,
     if (err == STC_OK) {
         stc_text_init(&t, 0);
         if (format == STC_JSON) {
-            err = stc_report_headroom_json(r, &t, diag);
+            err = stc_report_headroom_json(&sim->scenario, r, &t, diag);
         } else {
             stc_report_warning(&sim->scenario, &t);
             stc_report_headroom(r, &t);

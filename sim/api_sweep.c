@@ -52,6 +52,8 @@ enum stc_err stc_sweep_report(struct stc *sim, const char *path,
                               struct stc_diag *diag)
 {
     struct stc_text t;
+    /* a handle without a scenario only looks at the file */
+    const struct stc_scenario *base = sim->scenario.file[0] ? &sim->scenario : NULL;
     sim->simulated = sim->recorded = 0;
     stc_arena_reset(&sim->run);
     struct stc_sweep_table *table = STC_NEW(&sim->run, struct stc_sweep_table);
@@ -60,9 +62,9 @@ enum stc_err stc_sweep_report(struct stc *sim, const char *path,
     if (err != STC_OK) return err;
     stc_text_init(&t, 0);
     switch (format) {
-    case STC_SWEEP_TEXT: stc_report_sweep(table, &t); break;
+    case STC_SWEEP_TEXT: stc_report_sweep(table, base, &t); break;
     case STC_SWEEP_CSV: stc_report_sweep_csv(table, &t); break;
-    case STC_SWEEP_JSON: err = stc_report_sweep_json(table, &t, diag); break;
+    case STC_SWEEP_JSON: err = stc_report_sweep_json(table, base, &t, diag); break;
     case STC_SWEEP_PLOT: err = stc_report_sweep_plot(table, &t, diag); break;
     }
     return stc_api_out(&t, err, out, diag);

@@ -177,17 +177,19 @@ STC_API enum stc_err stc_calibrate_show(const struct stc_calibrate_opts *o,
                                         struct stc_diag *diag) STC_MUST_USE;
 /* CSVs in truth/micro's forms into an existing folder. */
 STC_API enum stc_err stc_calibrate_export(const struct stc_calibrate_opts *o,
-                                          const char *folder, struct stc_out *out,
+                                          const char *folder, enum stc_format format,
+                                          struct stc_out *out,
                                           struct stc_diag *diag) STC_MUST_USE;
 /* what: "file", "machine", "gpu", "form", "source". */
 STC_API enum stc_err stc_calibrate_forget(const struct stc_calibrate_opts *o,
                                           const char *what, const char *value,
-                                          struct stc_out *out,
+                                          enum stc_format format, struct stc_out *out,
                                           struct stc_diag *diag) STC_MUST_USE;
 /* Parameters from the store, written into an existing folder as text (as
  * calib/data) and kept in the store. */
 STC_API enum stc_err stc_calibrate_fit(const struct stc_calibrate_opts *o,
-                                       const char *folder, struct stc_out *out,
+                                       const char *folder, enum stc_format format,
+                                       struct stc_out *out,
                                        struct stc_diag *diag) STC_MUST_USE;
 /* The store is whole; the handle's forecasts of what is in it; with holdout what
  * left-out rows say of a fit. */
@@ -199,6 +201,7 @@ STC_API enum stc_err stc_calibrate_check(struct stc *sim,
  * truth/training.csv), beside the error with each source left out. files:
  * platform.yaml, stacks.yaml and loso.csv of calib/data, in this order. */
 STC_API enum stc_err stc_calibrate_fit_steps(struct stc *sim, const char *csv_path,
+                                             enum stc_format format,
                                              struct stc_out *report,
                                              struct stc_out files[3],
                                              struct stc_diag *diag) STC_MUST_USE;

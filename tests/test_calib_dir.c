@@ -138,7 +138,7 @@ static void fit(const char *db, const char *folder)
     struct stc_out out = {0};
     o.db = db;
     (void)mkdir(folder, 0777);
-    stc_assert_ok(stc_calibrate_fit(&o, folder, &out, &diag), &diag);
+    stc_assert_ok(stc_calibrate_fit(&o, folder, STC_TEXT, &out, &diag), &diag);
     stc_out_free(&out);
 }
 
@@ -266,7 +266,7 @@ static void fit_forever(void)
     const char *folder = path("fits"); /* names stay: path() has few of them */
     o.db = path("my.db");
     for (;;) {
-        if (stc_calibrate_fit(&o, folder, &out, &diag) != STC_OK) {
+        if (stc_calibrate_fit(&o, folder, STC_TEXT, &out, &diag) != STC_OK) {
             fprintf(stderr, "fit: %s\n", diag.text);
             _exit(3);
         }

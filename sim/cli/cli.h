@@ -72,7 +72,8 @@ void cli_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 enum cli_exit cli_fail(enum stc_err err, const struct stc_diag *diag);
 /* Prints to standard output and frees it. */
 enum cli_exit cli_print(struct stc_out *out);
-/* Writes a file whole or not at all (a temporary beside it, then rename). */
+/* Writes a file whole or not at all (a temporary beside it, then rename); what is no
+ * regular file (/dev/stdout, a pipe) is written to, not replaced. */
 enum cli_exit cli_write_file(const char *path, const char *data, size_t size);
 /* Everything of standard input; the caller frees *data. */
 enum cli_exit cli_read_stdin(char **data, size_t *size);

@@ -61,7 +61,8 @@ static enum cli_exit export(const struct cli_args *a,
     struct stc_out out = {0}; struct stc_diag diag = {""};
     enum cli_exit rc = folder(a->arg[1]);
     if (rc != CLI_FINE) return rc;
-    return print(stc_calibrate_export(o, a->arg[1], &out, &diag), &out, &diag);
+    return print(stc_calibrate_export(o, a->arg[1], format_of(a), &out, &diag), &out,
+                 &diag);
 }
 
 static enum cli_exit fit(const struct cli_args *a, const struct stc_calibrate_opts *o)
@@ -70,7 +71,8 @@ static enum cli_exit fit(const struct cli_args *a, const struct stc_calibrate_op
     struct stc_diag diag = {""};
     enum cli_exit rc = folder(a->arg[1]);
     if (rc != CLI_FINE) return rc;
-    return print(stc_calibrate_fit(o, a->arg[1], &out, &diag), &out, &diag);
+    return print(stc_calibrate_fit(o, a->arg[1], format_of(a), &out, &diag), &out,
+                 &diag);
 }
 
 static enum cli_exit fit_steps(const struct cli_args *a,
@@ -83,9 +85,11 @@ static enum cli_exit fit_steps(const struct cli_args *a,
     (void)o;
     enum cli_exit rc = cli_open(&sim, a, 0);
     if (rc == CLI_FINE && a->n > 2) rc = folder(a->arg[2]);
-    if (rc == CLI_FINE)
-        rc = print(stc_calibrate_fit_steps(sim, a->arg[1], &out, files, &diag), &out,
-                   &diag);
+    if (rc == CLI_FINE) {
+        enum stc_err err =
+            stc_calibrate_fit_steps(sim, a->arg[1], format_of(a), &out, files, &diag);
+        if (err != STC_OK) rc = cli_fail(err, &diag);
+    }
     for (int i = 0; i < 3; i++) {
         char path[4096];
         int n =
@@ -95,6 +99,8 @@ static enum cli_exit fit_steps(const struct cli_args *a,
         stc_out_free(&files[i]);
     }
     stc_close(sim);
+    if (rc == CLI_FINE) return cli_print(&out); /* the files are there */
+    stc_out_free(&out);
     return rc;
 }
 
@@ -111,7 +117,8 @@ static enum cli_exit forget(const struct cli_args *a,
         return CLI_USAGE;
     }
     snprintf(what, sizeof what, "%.*s", (int)(eq - a->arg[1]), a->arg[1]);
-    return print(stc_calibrate_forget(o, what, eq + 1, &out, &diag), &out, &diag);
+    return print(stc_calibrate_forget(o, what, eq + 1, format_of(a), &out, &diag), &out,
+                 &diag);
 }
 
 static enum cli_exit check(const struct cli_args *a, const struct stc_calibrate_opts *o)
