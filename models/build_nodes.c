@@ -208,7 +208,7 @@ struct stc_bnode *stc_node_grouped(struct stc_nodes *s, enum stc_op_id id,
     g->op.flop = 2.0 * tokens * n * k;
     /* Transformer Engine's GroupedLinear enqueues one product an expert on a few
      * streams, and in 8 bits a cast of its operand: few bytes, many launches. */
-    int per_expert = stc_dtype_info(s->gemm_dtype)->act_bytes < 2 ? 2 : 1;
+    int per_expert = stc_dtype_info(s->gemm_dtype)->act_bytes < 2 ? 4 : 1;
     g->op.shape.moe.one_kernel = (uint8_t)stc_build_fused_experts(s->b);
     g->op.n_launches =
         (uint16_t)(g->op.shape.moe.one_kernel ? 1

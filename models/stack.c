@@ -91,7 +91,7 @@ static const struct stc_bind_row rows[] = {
     I(offloads_activations, "layers' activations can wait on the host"),
     R(host_s_per_launch, SECONDS, "CPU time to enqueue a kernel (fitted)"),
     R(host_s_per_step, SECONDS, "CPU time a step beside kernels (fitted)"),
-    I(default_cuda_graphs, "CUDA graphs"),
+    I(default_cuda_graphs, "CUDA graphs; 2: where experts have a capacity"),
     R(framework_bytes, BYTES, "what the framework holds (fitted)"),
     R(allocator_slack_frac, FRAC, "reserved / allocated - 1 (fitted)"),
     R(context_bytes, BYTES, "CUDA context and NCCL"),

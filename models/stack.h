@@ -123,7 +123,8 @@ struct stc_stack {
         launch_blocking; /* CUDA_LAUNCH_BLOCKING=1: the host waits for each kernel, so its time adds to the GPU's */
     double host_s_per_launch; /* fitted: CPU seconds to enqueue one kernel */
     double host_s_per_step;   /* fitted: data, logging, optimizer bookkeeping */
-    int32_t default_cuda_graphs;
+    int32_t
+        default_cuda_graphs; /* 1: always, 2: where experts have a capacity, so that shapes stand */
 
     /* memory */
     double framework_bytes;      /* fitted: what the framework holds beside the model */

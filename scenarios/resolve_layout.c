@@ -49,11 +49,14 @@ enum stc_err stc_resolve_train(struct stc_scenario *s, struct stc_diag *diag)
     t->precision = s->cluster.gpu.has_bf16 ? STC_DTYPE_BF16 : STC_DTYPE_FP16;
     t->flash = s->stack.default_flash;
     t->dropout = s->stack.default_dropout;
-    t->cuda_graphs = s->stack.default_cuda_graphs;
     t->seq_len = own_seq_len(&s->model);
     t->offload_frac = 1;
     t->data_workers = t->data_prefetch = 2; /* Megatron-LM's and PyTorch's defaults */
     stc_resolve_put(s, "train");
+    if (s->said.cuda_graphs == 0)
+        t->cuda_graphs =
+            s->stack.default_cuda_graphs == 1 ||
+            (s->stack.default_cuda_graphs == 2 && t->moe_capacity_factor > 0);
     widen(s);
     if (s->said.loss_scaling == 0)
         t->fp16_loss_scaling = t->precision == STC_DTYPE_FP16;

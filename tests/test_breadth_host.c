@@ -247,6 +247,34 @@ START_TEST(activations_leave_by_themselves_where_the_link_is_fast)
 }
 END_TEST
 
+/* ==== sharding that is unsaid ==== */
+
+START_TEST(parameters_are_cut_where_nothing_else_fits)
+{
+    struct stc_diag d = {0};
+    static const char *const big = "model=llama3-70b cluster=dgx-h100 cluster.gpus=64 "
+                                   "train.seq_len=4096 train.global_batch=64 "
+                                   "layout.micro_batch=1 stack=megatron-bridge-2026 ";
+    static const struct {
+        const char *more;
+        int shard;
+    } rows[] = {{"", STC_SHARD_ZERO3},
+                {"layout.recompute=full", STC_SHARD_ZERO3},
+                {"layout.tp=8", STC_SHARD_ZERO1}, /* fits as it is */
+                {"layout.pp=2", STC_SHARD_ZERO1}, /* a pipeline has its own way */
+                {"layout.shard=zero1", STC_SHARD_ZERO1}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        stc_scenario_init(&scn);
+        stc_assert_ok(step_set(&scn, big, &d), &d);
+        stc_assert_ok(step_set(&scn, rows[i].more, &d), &d);
+        stc_assert_ok(stc_settle(&scn, &kit.p, &d), &d);
+        ck_assert_msg(scn.layout.shard == rows[i].shard, "%s: %d", rows[i].more,
+                      (int)scn.layout.shard);
+    }
+    ck_assert_int_eq(again()->fits, 0);
+}
+END_TEST
+
 /* ==== data ==== */
 
 static double with_data(const char *more)
@@ -357,6 +385,7 @@ static Suite *breadth_host_suite(void)
     tcase_add_test(t, activations_leave_layer_by_layer);
     tcase_add_test(t, activations_are_nearly_free_over_c2c_and_not_over_pcie);
     tcase_add_test(t, activations_leave_by_themselves_where_the_link_is_fast);
+    tcase_add_test(t, parameters_are_cut_where_nothing_else_fits);
     tcase_add_test(t, data_stall_when_loaders_are_slower_than_the_step);
     tcase_add_test(t, data_loaders_share_the_cores);
     tcase_add_test(t, host_work_keeps_the_laws);

@@ -121,6 +121,41 @@ START_TEST(experts_exchange_hides_where_it_leaves_the_domain)
 }
 END_TEST
 
+static double exchange_s(const struct stc_result *r)
+{
+    const stc_tick *parts = r->stages[r->slowest_stage].part_ticks;
+    return (double)parts[STC_PART_EP_COMM] / STC_TICKS_PER_S;
+}
+
+/* The exchange waits for its busiest rank, though the bytes are the same. */
+START_TEST(experts_exchange_waits_for_the_busiest)
+{
+    static const char *const alone = "stack.overlap_moe=no train.moe_imbalance=";
+    double last = 0;
+    for (int i = 1; i <= 4; i++) {
+        char words[96];
+        (void)snprintf(words, sizeof words, "%s%d", alone, i);
+        double ep = exchange_s(run(EXPERTS, words));
+        if (i > 1) ck_assert_double_gt(ep, 0.8 * i / (i - 1.0) * last);
+        last = ep;
+    }
+}
+END_TEST
+
+/* Graphs by themselves only where a capacity makes every shape the same. */
+START_TEST(experts_with_a_capacity_are_graphed)
+{
+    static const char *const old = "stack=megatron-bridge-2025 ";
+    say(EXPERTS, old);
+    ck_assert_int_eq(scn.train.cuda_graphs, 0);
+    say(EXPERTS, "stack=megatron-bridge-2025 train.moe_capacity_factor=1");
+    ck_assert_int_eq(scn.train.cuda_graphs, 1);
+    say(EXPERTS, "stack=megatron-bridge-2025 train.moe_capacity_factor=1 "
+                 "train.cuda_graphs=no");
+    ck_assert_int_eq(scn.train.cuda_graphs, 0);
+}
+END_TEST
+
 START_TEST(experts_capacity_drops_work)
 {
     double all = run(EXPERTS, "train.routing_balanced=yes")->hw_flop,
@@ -180,6 +215,8 @@ static Suite *experts_suite(void)
     tcase_add_test(t, experts_latent_attention_recomputes_its_up_projections);
     tcase_add_test(t, experts_8_bit_attention_is_faster_and_keeps_less);
     tcase_add_test(t, experts_exchange_hides_where_it_leaves_the_domain);
+    tcase_add_test(t, experts_exchange_waits_for_the_busiest);
+    tcase_add_test(t, experts_with_a_capacity_are_graphed);
     tcase_add_test(t, experts_capacity_drops_work);
     tcase_add_test(t, experts_tensor_parallel_and_dense_layers);
     suite_add_tcase(s, t);

@@ -101,6 +101,40 @@ START_TEST(validate_forecasts_do_not_depend_on_what_may_not_be_read)
 }
 END_TEST
 
+/* An unsaid number of GPUs: 32 replicas where they share the optimizer, fewer where
+ * the batch feeds fewer; a rank alone where they share nothing. */
+START_TEST(validate_unsaid_gpus_are_a_whole_job)
+{
+    static const struct {
+        const char *shard, *batch, *gpus;
+    } rows[] = {{"zero1", "", "128"}, {"zero1", "32", "32"}, {"none", "", "4"}};
+    static const char *const head =
+        "gpu,gpus,layers,hidden,heads,vocab,framework,year,tp,"
+        "pp,shard,micro_batch,global_batch,seq_len,"
+        "peak_mem_gb\n";
+    struct stc *sim = opened();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct stc_arena a = STC_ARENA_INIT;
+        double bytes[2];
+        for (int said = 0; said < 2; said++) {
+            char text[512];
+            int n =
+                snprintf(text, sizeof text,
+                         "%sH100-SXM5-80GB,%s,24,2048,16,50257,Megatron-LM dev,2026,"
+                         "4,1,%s,4,%s,2048,9\n",
+                         head, said ? rows[i].gpus : "", rows[i].shard, rows[i].batch);
+            struct stc_vreport r = run(&a, sim, text, (size_t)n, 1);
+            ck_assert_int_eq(r.n_rows, 1);
+            bytes[said] = r.rows[0].cases[0].predicted;
+        }
+        ck_assert_double_gt(bytes[0], 1e9);
+        ck_assert_double_eq(bytes[0], bytes[1]);
+        stc_arena_free(&a);
+    }
+    stc_close(sim);
+}
+END_TEST
+
 START_TEST(validate_no_readable_column_is_a_measured_or_hidden_one)
 {
     static const char *const hidden[] = {"id",
@@ -401,6 +435,7 @@ static Suite *validate_suite(void)
     TCase *t = tcase_create("validate");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, validate_forecasts_do_not_depend_on_what_may_not_be_read);
+    tcase_add_test(t, validate_unsaid_gpus_are_a_whole_job);
     tcase_add_test(t, validate_no_readable_column_is_a_measured_or_hidden_one);
     tcase_add_test(t, validate_threads_change_nothing);
     tcase_add_loop_test(t, validate_an_emitted_row_simulates_to_the_same_number, 0, 6);

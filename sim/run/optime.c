@@ -1,6 +1,8 @@
 /* optime.c - see optime.h. */
 #include "sim/run/optime.h"
 
+#include "models/build_int.h"
+
 #include <assert.h>
 #include <math.h>
 static const uint8_t memk_of[STC_MEMOP_COUNT] = {
@@ -233,24 +235,38 @@ static void pair(const struct stc_optime *t, const struct stc_op *coll,
     work->coll_bytes = coll->shape.coll.bytes;
 }
 
+static bool is_exchange(const struct stc_op *op)
+{
+    return op->id == STC_OP_MOE_DISPATCH || op->id == STC_OP_MOE_COMBINE;
+}
+
 /* Distinct NVLink domains among the k experts of a token, of n domains: what a
  * dispatcher that sends a token once per domain puts on the network, as a share
  * of k copies (uniform routing: n (1 - (1 - 1/n)^k)). */
 static double once_per_domain(const struct stc_optime *t, const struct stc_op *op)
 {
-    int expert = op->id == STC_OP_MOE_DISPATCH || op->id == STC_OP_MOE_COMBINE;
     double n = t->axis_shape[op->shape.coll.axis].n_nodes, k = t->s->model.topk;
-    if (!expert || !t->s->stack.moe_deepep || n < 2 || k < 2) return 1;
+    if (!is_exchange(op) || !t->s->stack.moe_deepep || n < 2 || k < 2) return 1;
     return n * (1 - pow(1 - 1 / n, k)) / k;
+}
+
+/* What the busiest rank of an exchange receives (and sends back), over the mean:
+ * everyone waits for it. */
+static double busiest_share(const struct stc_optime *t, const struct stc_op *op)
+{
+    const struct stc_scenario *s = t->s;
+    struct stc_build b = {&s->model, &s->layout, &s->train, &s->stack};
+    return is_exchange(op) ? stc_build_imbalance(&b) : 1;
 }
 
 static void coll_piece(const struct stc_optime *t, const struct stc_op *op,
                        struct stc_piece *pc, struct stc_ledger *l,
                        struct stc_coll_est *e)
 {
+    double share = once_per_domain(t, op) * busiest_share(t, op);
     stc_optime_coll(t, (enum stc_axis)op->shape.coll.axis,
-                    (enum stc_coll)op->shape.coll.coll,
-                    op->shape.coll.bytes * once_per_domain(t, op), e);
+                    (enum stc_coll)op->shape.coll.coll, op->shape.coll.bytes * share,
+                    e);
     book(l, e->seconds, e->sigma_log, e->family, e->tier, e->outside);
     stc_ledger_coll(l, (enum stc_axis)op->shape.coll.axis,
                     (enum stc_coll)op->shape.coll.coll,

@@ -8,8 +8,9 @@
  * unsaid, the stack's own way, and when that does not fit ever more of it.
  * Memory is the closed form with 3 % of the GPU left free; those that fit are
  * simulated and the fastest is kept. On a GPU with NVLink-C2C to its host a stack
- * that can (offloads_activations) may instead let activations wait there. What is
- * said is never touched, so a settled scenario settles to itself.
+ * that can (offloads_activations) may instead let activations wait there. Where
+ * nothing fits, `layout.shard` is unsaid and there is no pipeline, a stack with FSDP
+ * cuts the parameters too. What is said is never touched, so a settled scenario settles to itself.
  *
  * ERRORS. As stc_scenario_resolve and stc_step_run. When nothing fits, the
  * candidate that needs least memory is kept and the result will say that it

@@ -113,6 +113,30 @@ static enum stc_err put_seq_len(const struct stc_vctx *c, const char *cell,
     return cell[0] ? set(s, "train.seq_len", cell, diag) : STC_OK;
 }
 
+/* A job of unsaid size that divides its optimizer over its replicas (release tests
+ * of Megatron-LM, on whole clusters): so many of them that a share is little, and no
+ * more than the batch has micro-batches. Without sharding the size is of no matter
+ * to memory. */
+static enum stc_err put_gpus(const struct stc_vctx *c, const char *cell,
+                             struct stc_scenario *s, struct stc_diag *diag)
+{
+    static const char *const cut[] = {"tp", "pp", "cp"};
+    const char *shard = stc_vctx_cell(c, "shard");
+    long gpus = 32, batch = strtol(stc_vctx_cell(c, "global_batch"), NULL, 10),
+         micro = strtol(stc_vctx_cell(c, "micro_batch"), NULL, 10);
+    char text[24];
+    if (cell[0]) return set(s, "cluster.gpus", cell, diag);
+    if (strncmp(shard, "zero", 4) != 0 || stc_vctx_cell(c, "dp")[0]) return STC_OK;
+    while (gpus > 1 && batch > 0 && micro > 0 && gpus * micro > batch)
+        gpus /= 2;
+    for (int i = 0; i < 3; i++) {
+        long n = strtol(stc_vctx_cell(c, cut[i]), NULL, 10);
+        if (n > 1 && n < 100000) gpus *= n;
+    }
+    snprintf(text, sizeof text, "%ld", gpus);
+    return set(s, "cluster.gpus", text, diag);
+}
+
 /* A container's release is part of the framework's name: "NAME 26.06". */
 static enum stc_err put_release(const struct stc_vctx *c, const char *cell,
                                 struct stc_scenario *s, struct stc_diag *diag)
@@ -166,7 +190,7 @@ static const struct stc_vcol training_cols[] = {
     COPY("nics_per_node", "cluster.nics_per_node"),
     {.column = "nic_gbps", .key = "cluster.nic_bw", .suffix = "Gbps"},
     COPY("fabric", "cluster.fabric"),
-    COPY("gpus", "cluster.gpus"),
+    {.column = "gpus", .conv = STC_VCONV_FN, .fn = put_gpus, .when_empty = 1},
     COPY("tp", "layout.tp"),
     COPY("pp", "layout.pp"),
     CALL("vp", put_vp),
