@@ -77,7 +77,8 @@ enum stc_err stc_validate_emit_yaml(struct stc *sim, const char *csv_path,
 {
     struct stc_text t;
     stc_text_init(&t, 0);
-    enum stc_err err = stc_validate_emit_text(stc_api_own(sim), csv_path, id, &t, diag);
+    enum stc_err err =
+        stc_validate_emit_text(&sim->params, stc_api_own(sim), csv_path, id, &t, diag);
     if (err == STC_OK || stc_text_err(&t) != STC_OK)
         return stc_api_out(&t, err, out, diag);
     stc_text_free(&t);

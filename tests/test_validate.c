@@ -185,8 +185,10 @@ END_TEST
 /* The emitted scenario, loaded and simulated, gives the row's number. */
 START_TEST(validate_an_emitted_row_simulates_to_the_same_number)
 {
+    /* the last two leave micro-batch and recompute open */
     static const char *const ids[] = {"meglm-057", "bloom-130",     "titan-001",
-                                      "mpt-039",   "internevo-033", "zb-013"};
+                                      "mpt-039",   "internevo-033", "zb-013",
+                                      "meglm-048", "meglm-090"};
     struct stc_arena a = STC_ARENA_INIT;
     struct stc *sim = opened();
     struct stc_vreport r;
@@ -438,7 +440,7 @@ static Suite *validate_suite(void)
     tcase_add_test(t, validate_unsaid_gpus_are_a_whole_job);
     tcase_add_test(t, validate_no_readable_column_is_a_measured_or_hidden_one);
     tcase_add_test(t, validate_threads_change_nothing);
-    tcase_add_loop_test(t, validate_an_emitted_row_simulates_to_the_same_number, 0, 6);
+    tcase_add_loop_test(t, validate_an_emitted_row_simulates_to_the_same_number, 0, 8);
     tcase_add_test(t, validate_rows_have_a_line_for_every_measured_quantity);
     tcase_add_test(t, validate_the_interval_holds_the_forecast);
     tcase_add_test(t, validate_the_score_is_the_mean_over_sources);

@@ -518,7 +518,19 @@ static enum stc_err find_row(struct stc_arena *a, struct stc_csv *csv, const cha
     return err;
 }
 
-static enum stc_err emit_csv(const struct stc_catalogues *own, struct stc_csv *csv,
+/* What the row leaves open is written as it was settled for the forecast. */
+static void say_settled(struct stc_scenario *s, const struct stc_run_params *p)
+{
+    struct stc_scenario t = *s;
+    if (stc_settle(&t, p, NULL) != STC_OK) return; /* simulating it will say why */
+    s->said.micro_batch = t.said.micro_batch;
+    s->said.recompute = t.said.recompute;
+    s->said.recompute_layers = t.said.recompute_layers;
+    s->said.offload_activations = t.said.offload_activations;
+}
+
+static enum stc_err emit_csv(const struct stc_run_params *p,
+                             const struct stc_catalogues *own, struct stc_csv *csv,
                              const char *id, struct stc_scenario *out,
                              struct stc_query *query, int *is_query,
                              struct stc_diag *diag)
@@ -535,13 +547,15 @@ static enum stc_err emit_csv(const struct stc_catalogues *own, struct stc_csv *c
         if (err == STC_OK)
             err = make_scenario(t.kind, own, t.inputs[at].cell, &s, diag);
         if (err == STC_OK) err = put_published(t.kind, &t.rows[at], &s, diag);
+        if (err == STC_OK) say_settled(&s, p);
         if (err == STC_OK) *out = s;
     }
     stc_arena_free(&a);
     return err;
 }
 
-enum stc_err stc_validate_emit_text(const struct stc_catalogues *own, const char *path,
+enum stc_err stc_validate_emit_text(const struct stc_run_params *p,
+                                    const struct stc_catalogues *own, const char *path,
                                     const char *id, struct stc_text *out,
                                     struct stc_diag *diag)
 {
@@ -551,7 +565,7 @@ enum stc_err stc_validate_emit_text(const struct stc_catalogues *own, const char
     int is_query = 0;
     enum stc_err err = stc_csv_open(&csv, path, diag);
     if (err != STC_OK) return err;
-    err = emit_csv(own, &csv, id, &s, &q, &is_query, diag);
+    err = emit_csv(p, own, &csv, id, &s, &q, &is_query, diag);
     stc_csv_close(&csv);
     if (err != STC_OK) return err;
     if (!is_query) return stc_scenario_write(&s, out);

@@ -110,10 +110,11 @@ STC_MUST_USE enum stc_err stc_validate_mem(struct stc_arena *a, const char *name
                                            struct stc_vreport *out,
                                            struct stc_diag *diag);
 
-/* One row (by id, or number from 1) as text: the YAML of its scenario, unresolved,
- * with what was measured in its `published` keys; for a query kind the words after
- * `explain op`. */
-STC_MUST_USE enum stc_err stc_validate_emit_text(const struct stc_catalogues *own,
+/* One row (by id, or number from 1) as text: the YAML of its scenario, unresolved
+ * but for what settle.h chose, with what was measured in its `published` keys; for
+ * a query kind the words after `explain op`. */
+STC_MUST_USE enum stc_err stc_validate_emit_text(const struct stc_run_params *p,
+                                                 const struct stc_catalogues *own,
                                                  const char *path, const char *id,
                                                  struct stc_text *out,
                                                  struct stc_diag *diag);
