@@ -38,19 +38,10 @@ int stc_cat_same_name(const char *x, const char *y)
     return same(x, strlen(x), y);
 }
 
-/* A place in the walk over the files of a folder. */
-struct walk {
-    const char *folder;
-    int file;
-    const struct stc_embed *embed;
-    const char *at, *end;
-    int line;
-};
-
-static int next_file(struct walk *w)
+static int next_file(struct stc_cat_walk *w)
 {
     for (; (w->embed = stc_embed_at(w->file)) != NULL; w->file++) {
-        if (strncmp(w->embed->path, w->folder, strlen(w->folder)) == 0) {
+        if (strncmp(w->embed->path, w->cat->folder, strlen(w->cat->folder)) == 0) {
             w->at = (const char *)w->embed->data;
             w->end = w->at + w->embed->size;
             w->line = 1;
@@ -83,7 +74,7 @@ static void copy_name(char *out, const char *at, const char *end)
     out[n] = '\0';
 }
 
-static int next_entry(struct walk *w, struct stc_cat_entry *out)
+static int next_entry(struct stc_cat_walk *w, struct stc_cat_entry *out)
 {
     for (;;) {
         while (w->embed && w->at < w->end && !begins_entry(w->at, w->end)) {
@@ -138,29 +129,32 @@ static int is_hidden(const struct stc_cat *c, const struct stc_cat_entry *e)
 
 /* ==== walking and finding ==== */
 
+bool stc_cat_next(struct stc_cat_walk *w, struct stc_cat_entry *out)
+{
+    while (next_entry(w, out))
+        if (!is_hidden(w->cat, out)) return true;
+    while (w->own < w->cat->n_own) {
+        own_entry(w->cat, w->own++, out);
+        if (!is_hidden(w->cat, out)) return true;
+    }
+    return false;
+}
+
 int stc_cat_at(const struct stc_cat *c, int i, struct stc_cat_entry *out)
 {
-    struct walk w = {.folder = c->folder};
-    while (next_entry(&w, out))
-        if (!is_hidden(c, out) && i-- == 0) return 1;
-    for (int k = 0; k < c->n_own; k++) {
-        own_entry(c, k, out);
-        if (!is_hidden(c, out) && i-- == 0) return 1;
-    }
+    struct stc_cat_walk w = {.cat = c};
+    while (stc_cat_next(&w, out))
+        if (i-- == 0) return 1;
     return 0;
 }
 
 int stc_cat_count(const struct stc_cat *c)
 {
-    struct walk w = {.folder = c->folder};
+    struct stc_cat_walk w = {.cat = c};
     struct stc_cat_entry e;
     int n = 0;
-    while (next_entry(&w, &e))
-        n += !is_hidden(c, &e);
-    for (int k = 0; k < c->n_own; k++) {
-        own_entry(c, k, &e);
-        n += !is_hidden(c, &e);
-    }
+    while (stc_cat_next(&w, &e))
+        n++;
     return n;
 }
 
@@ -216,32 +210,21 @@ bool stc_cat_may_list(const struct stc_cat_entry *e, const char *key, const char
     return !e->text || listed(e, key, name) != PLAIN_NO;
 }
 
-enum stc_err stc_cat_find(const struct stc_cat *c, const char *what, const char *name,
-                          struct stc_cat_entry *out, struct stc_diag *diag)
+/* Says that there is no such name, and which are near. */
+static enum stc_err not_there(const struct stc_cat *c, const char *what,
+                              const char *name, struct stc_diag *diag)
 {
     enum { MAX_NAMES = 1024 };
-    for (int k = c->n_own; k-- > 0;) {
-        if (!own_has_name(c->own[k].map, name)) continue;
-        own_entry(c, k, out);
-        return STC_OK;
-    }
     struct stc_arena a = STC_ARENA_INIT;
-    struct walk w = {.folder = c->folder};
+    struct stc_cat_walk w = {.cat = c};
     struct stc_cat_entry e;
     const char **names = STC_NEW_N(&a, const char *, MAX_NAMES);
     size_t n = 0;
     for (int k = 0; names && k < c->n_own && n < MAX_NAMES; k++)
         names[n++] = c->own[k].map->key;
-    while (next_entry(&w, &e)) {
-        if (stc_cat_same_name(e.name, name) || listed(&e, "alias", name) == PLAIN_YES) {
-            *out = e;
-            stc_arena_free(&a);
-            return STC_OK;
-        }
-        if (names && n < MAX_NAMES) {
-            names[n] = stc_arena_strdup(&a, e.name);
-            n += names[n] != NULL;
-        }
+    while (names && n < MAX_NAMES && next_entry(&w, &e)) {
+        names[n] = stc_arena_strdup(&a, e.name);
+        n += names[n] != NULL;
     }
     char near[256];
     near[0] = '\0';
@@ -250,6 +233,24 @@ enum stc_err stc_cat_find(const struct stc_cat *c, const char *what, const char 
                  name, names ? stc_near_text(name, names, n, near, sizeof near) : "");
     stc_arena_free(&a);
     return err;
+}
+
+enum stc_err stc_cat_find(const struct stc_cat *c, const char *what, const char *name,
+                          struct stc_cat_entry *out, struct stc_diag *diag)
+{
+    struct stc_cat_walk w = {.cat = c};
+    struct stc_cat_entry e;
+    for (int k = c->n_own; k-- > 0;) {
+        if (!own_has_name(c->own[k].map, name)) continue;
+        own_entry(c, k, out);
+        return STC_OK;
+    }
+    while (next_entry(&w, &e))
+        if (stc_cat_same_name(e.name, name) || listed(&e, "alias", name) == PLAIN_YES) {
+            *out = e;
+            return STC_OK;
+        }
+    return not_there(c, what, name, diag);
 }
 
 enum stc_err stc_cat_parse(struct stc_arena *a, const struct stc_cat *c,

@@ -40,6 +40,16 @@ struct stc_cat_entry {
     int own; /* which of the user's entries; -1: shipped */
 };
 
+/* A walk over the entries that are not hidden, shipped ones first. */
+struct stc_cat_walk {
+    const struct stc_cat *cat; /* the caller's */
+    /* private, from 0: */
+    int file, line, own;
+    const struct stc_embed *embed;
+    const char *at, *end;
+};
+bool stc_cat_next(struct stc_cat_walk *w,
+                  struct stc_cat_entry *out); /* false: no more */
 /* The i-th entry that is not hidden, shipped ones first; 0 past the end. */
 int stc_cat_at(const struct stc_cat *c, int i, struct stc_cat_entry *out);
 int stc_cat_count(const struct stc_cat *c);

@@ -191,8 +191,9 @@ static enum stc_err put_fit(struct stc_stack *s, struct stc_diag *diag)
     struct stc_cat_entry e;
     struct stc_arena a = STC_ARENA_INIT;
     const struct stc_node *map = NULL;
+    struct stc_cat_walk walk = {.cat = &fits};
     enum stc_err err = STC_OK;
-    for (int i = 0; stc_cat_at(&fits, i, &e); i++) {
+    while (stc_cat_next(&walk, &e)) {
         if (strcmp(e.name, s->name) != 0) continue;
         err = stc_cat_parse(&a, &fits, &e, &map, diag);
         for (const struct stc_node *n = err ? NULL : map->first; n && !err; n = n->next)
@@ -339,9 +340,10 @@ static int distance(struct stc_arena *a, const struct stc_cat_entry *e,
 static int best_entry(const struct wanted *w, struct stc_cat_entry *best)
 {
     struct stc_arena a = STC_ARENA_INIT;
+    struct stc_cat_walk walk = {.cat = w->cat};
     struct stc_cat_entry e;
     int best_distance = -1;
-    for (int i = 0; stc_cat_at(w->cat, i, &e); i++) {
+    while (stc_cat_next(&walk, &e)) {
         if (!stc_cat_may_list(&e, "frameworks", w->framework)) {
             continue;
         }
