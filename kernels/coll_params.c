@@ -42,7 +42,8 @@ double stc_coll_gen_clock_hz(enum stc_gen g)
  * the GPU-to-GPU time of a small message through NCCL's proxy:
  *   roce       InfiniBand + 1 us (NVIDIA perftest figures, RoCE v2 against IB)
  *   efa        SRD: about 15 us + proxy; aws-ofi-nccl tells NCCL 75 us a tree level
- *   opa        host-staged in part (no GPUDirect RDMA by default), PSM2 1 us + copies
+ *   opa        host-staged in part (no GPUDirect RDMA by default), PSM2 1 us + copies;
+ *              its share of the link is measured, hw/data/fabrics.yaml
  *   tcpx       GPUDirect-TCPX(O): kernel TCP data path on the host
  *   slingshot  as RoCE; NCCL through libfabric
  *   ethernet, socket: kernel TCP, 30 to 60 us; the link's rate is stated as measured
@@ -82,7 +83,7 @@ void stc_coll_params_prior(struct stc_coll_params *p)
     net_prior(p, STC_FABRIC_IB, 4.5e-6, 14e-6, 0.95, 0.72);
     net_prior(p, STC_FABRIC_ROCE, 5.5e-6, 15e-6, 0.90, 0.70);
     net_prior(p, STC_FABRIC_EFA, 20e-6, 40e-6, 0.85, 0.65);
-    net_prior(p, STC_FABRIC_OPA, 6e-6, 18e-6, 0.85, 0.65);
+    net_prior(p, STC_FABRIC_OPA, 6e-6, 18e-6, 0.42, 0.40);
     net_prior(p, STC_FABRIC_TCPX, 25e-6, 50e-6, 0.80, 0.60);
     net_prior(p, STC_FABRIC_SLINGSHOT, 6e-6, 16e-6, 0.88, 0.68);
     net_prior(p, STC_FABRIC_ETHERNET, 30e-6, 60e-6, 0.85, 0.80);

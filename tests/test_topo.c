@@ -320,7 +320,7 @@ START_TEST(topo_nics_are_shared_or_bundled)
     struct stc_route a = route(t, 0, 8), b = route(t, 1, 9), c = route(t, 2, 10);
     ck_assert_uint_eq(a.link[1], b.link[1]);
     ck_assert_uint_ne(a.link[1], c.link[1]);
-    stc_assert_near(rate(t, 0, 8), 12.5e9 * 0.97, 1e-12);
+    stc_assert_near(rate(t, 0, 8), 12.5e9 * 0.42, 1e-12);
     struct stc_topo *p5 =
         make_ask((struct stc_cluster_ask){.use = "aws-p5", .n_nodes = 2});
     stc_assert_near(rate(p5, 0, 8), 4 * 12.5e9 * 0.88, 1e-12);
