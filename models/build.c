@@ -58,17 +58,19 @@ static int low_precision(uint8_t dtype)
 }
 
 /* Casts of an operand into the product's format; `copies`: row-wise and, for the
- * weight gradient, column-wise. */
+ * weight gradient, column-wise. A scale of the tensor at hand wants its largest
+ * number first: one more pass. */
 static void put_quantize(struct emit *e, const struct stc_bnode *n, double elements,
                          int copies)
 {
     double b = stc_dtype_info((enum stc_dtype)n->op.dtype)->act_bytes;
+    int looks = e->s->b->stack->fp8_scales_at_hand != 0;
     struct stc_op op = {.kind = STC_OP_MEMBOUND,
                         .id = STC_OP_FP8_QUANT,
                         .dtype = n->op.dtype,
-                        .n_launches = 1,
+                        .n_launches = (uint16_t)(1 + looks),
                         .graphed = n->op.graphed,
-                        .read_bytes = elements * e->s->elem,
+                        .read_bytes = elements * e->s->elem * (1 + looks),
                         .write_bytes = elements * b * copies};
     op.shape.mem.op = STC_MEMOP_CAST;
     put(e, &op);
@@ -145,23 +147,25 @@ static void fwd_gemm(struct emit *e, const struct stc_bnode *n)
 }
 
 /* Gradients of micro-batches are added to what is there, unless the product does
- * it (fused), or shards are reduced at once and added small. */
+ * it (fused), or shards are reduced at once and added small. Where 32-bit ones stand
+ * beside the product's, they are added there, some after a cast into a copy. */
 static void put_accumulate(struct emit *e, const struct stc_bnode *n, double elements)
 {
     const struct stc_build *b = e->s->b;
-    int main_grads = b->stack->grad_bytes > e->s->elem;
+    int fp32 = stc_build_fp32_grads(b), cast = fp32 && b->stack->fp32_grads_cast;
+    int main_grads = fp32 || b->stack->grad_bytes > e->s->elem;
     if (b->stack->wgrad_accum_fused || b->layout->shard >= STC_SHARD_ZERO2 ||
         (b->layout->n_micro == 1 && !main_grads)) {
         return;
     }
-    double g = b->stack->grad_bytes;
+    double g = fp32 ? 4 : b->stack->grad_bytes, add = cast ? g : e->s->elem;
     struct stc_op op = {.kind = STC_OP_MEMBOUND,
                         .id = STC_OP_GRAD_ACCUM,
                         .dtype = (uint8_t)e->s->act_dtype,
-                        .n_launches = 1,
+                        .n_launches = (uint16_t)(1 + cast),
                         .graphed = n->op.graphed,
-                        .read_bytes = elements * (e->s->elem + g),
-                        .write_bytes = elements * g};
+                        .read_bytes = elements * (add + g + cast * e->s->elem),
+                        .write_bytes = elements * (g + cast * g)};
     op.shape.mem.op = STC_MEMOP_ELEMENTWISE;
     put(e, &op);
 }

@@ -66,6 +66,12 @@ struct stc_param_count {
 struct stc_param_count stc_build_params(const struct stc_build *b, enum stc_block block,
                                         int32_t layer);
 
+/* True when 32-bit gradients stand beside those of the products and sum them up. */
+int stc_build_fp32_grads(const struct stc_build *b);
+
+/* True when gradients that are not cut leave beside the last backward. */
+int stc_build_reduces_early(const struct stc_build *b);
+
 /* Bytes of the activation handed from stage to stage, of one micro-batch and rank. */
 double stc_build_boundary_bytes(const struct stc_build *b);
 /* Of it, what one rank puts on the wire: with p2p_scatter_gather each tensor-

@@ -217,3 +217,17 @@ enum stc_err stc_build_optimizer(struct stc_arena *a, const struct stc_build *b,
     }
     return STC_OK;
 }
+
+/* ---- what becomes of their gradients ---- */
+
+int stc_build_fp32_grads(const struct stc_build *b)
+{
+    return b->stack->fp32_grads_by_dtype && b->train->precision != STC_DTYPE_FP16 &&
+           stc_build_elem_bytes(b) <= 2;
+}
+
+int stc_build_reduces_early(const struct stc_build *b)
+{
+    int late = b->layout->shard == STC_SHARD_ZERO1 && b->stack->reduce_whole_grads == 2;
+    return b->stack->overlap_grad_reduce && !late;
+}

@@ -89,8 +89,7 @@ static struct widths state_widths(const struct stc_build *b)
     if (stc_build_elem_bytes(b) > 2) {
         return (struct widths){4, 4, 0, 8 * share, 0};
     }
-    double fp32_grad =
-        k->fp32_grads_by_dtype && b->train->precision != STC_DTYPE_FP16 ? 4 : 0;
+    double fp32_grad = stc_build_fp32_grads(b) ? 4 : 0;
     return (struct widths){k->param_bytes, k->grad_bytes, k->main_param_bytes,
                            k->optim_state_bytes * share, fp32_grad};
 }
@@ -179,10 +178,10 @@ static double step_bytes(const struct stc_build *b, struct stc_param_count n)
     int cut = l->shard >= STC_SHARD_ZERO1;
     double owned = n.dense / (cut ? stc_layout_axis_size(l, STC_AXIS_SHARD) : 1);
     owned += n.expert / (cut ? stc_layout_axis_size(l, STC_AXIS_EDP) : 1);
-    int fp32_kept =
-        b->stack->fp32_grads_by_dtype && b->train->precision != STC_DTYPE_FP16;
     owned *= 1 - stc_host_share(b->train);
-    return stc_build_elem_bytes(b) > 2 || fp32_kept ? 0 : owned * b->stack->step_bytes;
+    return stc_build_elem_bytes(b) > 2 || stc_build_fp32_grads(b)
+               ? 0
+               : owned * b->stack->step_bytes;
 }
 
 /* ==== activations ==== */

@@ -70,7 +70,8 @@ struct stc_stack {
     int32_t
         zero1_broadcast; /* parameters return by per-rank broadcasts, not one all-gather */
     int32_t
-        reduce_whole_grads; /* zero-1 that all-reduces gradients instead of reduce-scatter */
+        reduce_whole_grads; /* zero-1 that all-reduces gradients instead of reduce-scatter: 1; 2: after the
+                                    last backward, whatever others of the stack do */
     double bucket_bytes;     /* gradient bucket */
     int32_t prefetch_layers; /* FSDP units gathered ahead */
     int32_t
@@ -97,9 +98,13 @@ struct stc_stack {
     int32_t
         logits_bytes; /* bytes a logit at the peak of 16-bit training: the copies that stand together */
     int32_t
+        fp8_scales_at_hand; /* 8-bit scales come from the tensor at hand, which is read once more for them */
+    int32_t
         fp8_saves_quantized; /* 8-bit training keeps the inputs of products in 8 bits */
     int32_t
         fp32_grads_by_dtype; /* bf16 gradients are also kept in fp32, unsharded; fp16 ones not (DeepSpeed) */
+    int32_t
+        fp32_grads_cast; /* a gradient is cast into a 32-bit copy of its own, then added to them */
     double
         step_bytes; /* a parameter this rank updates, only during the step: fp32 gradients, temporaries */
     int32_t

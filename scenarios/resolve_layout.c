@@ -24,13 +24,14 @@ static enum stc_err check_precision(const struct stc_scenario *s, struct stc_dia
 }
 
 /* A stack's widths are those of 16-bit training; in 32 bits gradients and gathered
- * parameters travel as they are kept. */
+ * parameters travel as they are kept, and so do gradients that are kept in 32. */
 static void widen(struct stc_scenario *s)
 {
-    if (s->train.precision != STC_DTYPE_FP32 && s->train.precision != STC_DTYPE_TF32)
-        return;
-    if (s->said.k_reduce_bytes < 0) s->stack.grad_reduce_bytes = 4;
-    s->stack.param_gather_bytes = 4;
+    int all = s->train.precision == STC_DTYPE_FP32 ||
+              s->train.precision == STC_DTYPE_TF32,
+        grads = s->stack.fp32_grads_by_dtype && s->train.precision != STC_DTYPE_FP16;
+    if ((all || grads) && s->said.k_reduce_bytes < 0) s->stack.grad_reduce_bytes = 4;
+    if (all) s->stack.param_gather_bytes = 4;
 }
 
 /* Tokens of a sample that the model itself fixes; 0: somebody must say. */

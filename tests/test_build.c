@@ -230,6 +230,41 @@ START_TEST(build_fp8_runs_the_layers_products_and_casts)
 }
 END_TEST
 
+/* Bytes a weight and micro-batch beside the product that makes its gradient:
+ * 16-bit sums, 32-bit sums (nanotron), 32-bit sums of a copy (DeepSpeed's bf16
+ * optimizer), none where the product adds. */
+static const struct {
+    const char *stack;
+    enum stc_dtype precision;
+    double bytes;
+} sums[] = {
+    {"megatron-deepspeed-2022", STC_DTYPE_FP16, 2 + 2 + 2},
+    {"megatron-deepspeed-2022", STC_DTYPE_BF16, 2 + 4 + 4 + 4 + 4},
+    {"nanotron-0.5", STC_DTYPE_BF16, 2 + 4 + 4},
+    {"megatron-lm-2022", STC_DTYPE_BF16, 0},
+};
+
+START_TEST(build_gradients_of_micro_batches_are_summed)
+{
+    struct stc_arena a = STC_ARENA_INIT;
+    struct stc_kit k;
+    stc_kit_init(&k, "llama-3-8b", sums[_i].stack, 4096);
+    k.train.precision = sums[_i].precision;
+    k.layout.n_micro = 2;
+    struct stc_ops b = stc_kit_layer(&a, &k, 1, 0);
+    double bytes = 0, weights = 0;
+    for (int i = 0; i < b.n; i++) {
+        const struct stc_op *o = &b.ops[i];
+        if (o->kind == STC_OP_GEMM && o->pass == STC_PASS_WGRAD)
+            weights += (double)o->shape.gemm.m * (double)o->shape.gemm.n;
+        if (o->id == STC_OP_GRAD_ACCUM) bytes += o->read_bytes + o->write_bytes;
+    }
+    ck_assert_double_gt(weights, 0);
+    ck_assert_double_eq(bytes, weights * sums[_i].bytes);
+    stc_arena_free(&a);
+}
+END_TEST
+
 START_TEST(build_experts_exchange_each_copy_twice)
 {
     struct stc_arena a = STC_ARENA_INIT;
@@ -416,6 +451,8 @@ static Suite *build_suite(void)
     tcase_add_test(t, build_recompute_is_the_forward_again);
     tcase_add_test(t, build_unfused_attention_passes_over_the_scores);
     tcase_add_test(t, build_fp8_runs_the_layers_products_and_casts);
+    tcase_add_loop_test(t, build_gradients_of_micro_batches_are_summed, 0,
+                        (int)(sizeof sums / sizeof sums[0]));
     tcase_add_test(t, build_experts_exchange_each_copy_twice);
     tcase_add_test(t, build_adapters_replace_weight_gradients);
     tcase_add_test(t, build_params_of_ranks_add_up);

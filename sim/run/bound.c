@@ -365,7 +365,7 @@ static stc_tick reduced_at(struct stc_bounder *b, int32_t e)
     const struct stc_stack *k = &b->s->stack;
     int32_t s = b->place.end[e];
     stc_tick end = b->chain.end[s], all;
-    int early = l->shard >= STC_SHARD_ZERO2 || k->overlap_grad_reduce;
+    int early = l->shard >= STC_SHARD_ZERO2 || stc_build_reduces_early(&b->build);
     if (!early)
         return max_tick(end, b->chain.hosted[s]) +
                reduce_ticks(b, e, &b->chain.params[s]);

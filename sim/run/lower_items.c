@@ -216,7 +216,7 @@ static int reduces_now(const struct stc_low *w, const struct stc_item_variant *v
     int late = l->pp > 1 && w->b.stack->pp_keeps_unsharded;
     if (l->shard == STC_SHARD_ZERO2 || stc_low_fsdp(w))
         return v->last_micro || (w->b.stack->reduce_every_micro && !late);
-    return v->last_micro && w->b.stack->overlap_grad_reduce;
+    return v->last_micro && stc_build_reduces_early(&w->b);
 }
 
 static void backward(struct stc_low *w, const struct stc_item_variant *v,
@@ -305,7 +305,7 @@ void stc_low_end_step(struct stc_low *w)
     w->item = 3;
     w->name = "optimizer";
     int already = l->shard == STC_SHARD_ZERO2 || stc_low_fsdp(w) ||
-                  w->b.stack->overlap_grad_reduce;
+                  stc_build_reduces_early(&w->b);
     if (!already) stc_low_reduce_grads(w, &all, stc_rel(STC_STREAM_COMPUTE, 0));
     if (w->b.model->tied_embeddings && l->pp > 1 && embed > 0)
         reduce_one(w, STC_SLOT_EMBED, STC_COLL_ALL_REDUCE,
