@@ -372,10 +372,11 @@ enum stc_err stc_stack_for(const struct stc_cat *cat, const char *framework, int
                        .generation = generation,
                        .year = year};
     if (best_entry(&w, &e)) return read_any(w.cat, &e, out, diag);
-    /* "NAME RELEASE" without an entry of its own: the name without the release */
+    /* "NAME RELEASE" without an entry of its own: the name without the release,
+     * which begins with a digit ("PyTorch FSDP" is no release of PyTorch) */
     (void)snprintf(name, sizeof name, "%s", framework);
     char *space = strrchr(name, ' ');
-    if (space) {
+    if (space && space[1] >= '0' && space[1] <= '9') {
         *space = 0;
         w.framework = name;
         if (best_entry(&w, &e)) return read_any(w.cat, &e, out, diag);

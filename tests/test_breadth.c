@@ -213,6 +213,26 @@ START_TEST(sharding_prefetch_hides_and_costs_memory)
 }
 END_TEST
 
+static double part_s(const struct stc_result *r, enum stc_part p)
+{
+    return (double)r->stages[0].part_ticks[p] / STC_TICKS_PER_S;
+}
+
+/* Eight experts of a token lie on 8 (1 - (7/8)^8) of 8 GPUs: a dispatcher that
+ * sends it once to each of them puts two thirds of the copies on NVLink. */
+START_TEST(experts_on_one_gpu_get_a_token_once)
+{
+#define EIGHT                                                                   \
+ "model=qwen3-30b-a3b cluster=dgx-h100 cluster.gpus=8 layout.ep=8 "             \
+ "layout.tp=1 layout.micro_batch=4 train.seq_len=4096 layout.shard=zero1 "      \
+ "train.routing_balanced=yes train.global_batch=32 stack=megatron-bridge-2026 " \
+ "stack.overlap_moe=no "
+    double copies = part_s(run(EIGHT, "stack.moe_deepep=no"), STC_PART_EP_COMM),
+           once = part_s(run(EIGHT, "stack.moe_deepep=yes"), STC_PART_EP_COMM);
+    ck_assert_double_eq_tol(once / copies, 1 - pow(7.0 / 8, 8), 0.03);
+}
+END_TEST
+
 START_TEST(sharding_faster_network_never_slower)
 {
     static const char *const words[] = {"layout.shard=zero3",
@@ -409,6 +429,7 @@ static Suite *breadth_suite(void)
     tcase_add_test(t, sharding_groups_trade_memory_for_the_network);
     tcase_add_test(t, sharding_prefetch_hides_and_costs_memory);
     tcase_add_test(t, sharding_faster_network_never_slower);
+    tcase_add_test(t, experts_on_one_gpu_get_a_token_once);
     tcase_add_test(t, adapters_spare_gradients_states_and_traffic);
     tcase_add_test(t, optimizers_order_by_their_states);
     tcase_add_test(t, formats_order_as_measured);

@@ -262,7 +262,7 @@ START_TEST(parameters_are_cut_where_nothing_else_fits)
                 {"layout.recompute=full", STC_SHARD_ZERO3},
                 {"layout.tp=8", STC_SHARD_ZERO1}, /* fits as it is */
                 {"layout.pp=2", STC_SHARD_ZERO1}, /* a pipeline has its own way */
-                {"layout.shard=zero1", STC_SHARD_ZERO1}};
+                {"layout.shard=zero1 layout.tp=1", STC_SHARD_ZERO1}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         stc_scenario_init(&scn);
         stc_assert_ok(step_set(&scn, big, &d), &d);
@@ -272,6 +272,39 @@ START_TEST(parameters_are_cut_where_nothing_else_fits)
                       (int)scn.layout.shard);
     }
     ck_assert_int_eq(again()->fits, 0);
+}
+END_TEST
+
+/* ==== what was run did fit ==== */
+
+static const struct {
+    const char *stack, *said;
+    int tp, shard; /* at least, exactly */
+} spread[] = {
+    /* Megatron shards its optimizer only: layers are cut instead */
+    {"stack=megatron-lm-2022", "title=x", 2, STC_SHARD_ZERO1},
+    {"framework=DeepSpeed year=2024", "title=x", 1, STC_SHARD_ZERO3},
+    {"framework=DeepSpeed year=2024", "layout.shard=zero1 layout.tp=1", 1,
+     STC_SHARD_ZERO1},
+};
+
+START_TEST(an_open_layout_grows_until_it_fits)
+{
+    struct stc_diag d = {0};
+    int said = strstr(spread[_i].said, "layout") != NULL;
+    stc_scenario_init(&scn);
+    stc_assert_ok(step_set(&scn,
+                           "model=llama-65b cluster=dgx-a100-80gb cluster.gpus=64 "
+                           "train.seq_len=2048 train.global_batch=64",
+                           &d),
+                  &d);
+    stc_assert_ok(step_set(&scn, spread[_i].stack, &d), &d);
+    stc_assert_ok(step_set(&scn, spread[_i].said, &d), &d);
+    stc_assert_ok(stc_settle(&scn, &kit.p, &d), &d);
+    ck_assert_int_eq(scn.layout.shard, spread[_i].shard);
+    ck_assert_int_ge(scn.layout.tp, spread[_i].tp);
+    if (spread[_i].tp == 1) ck_assert_int_eq(scn.layout.tp, 1);
+    ck_assert_int_eq(again()->fits, !said); /* what is said is not touched */
 }
 END_TEST
 
@@ -386,6 +419,8 @@ static Suite *breadth_host_suite(void)
     tcase_add_test(t, activations_are_nearly_free_over_c2c_and_not_over_pcie);
     tcase_add_test(t, activations_leave_by_themselves_where_the_link_is_fast);
     tcase_add_test(t, parameters_are_cut_where_nothing_else_fits);
+    tcase_add_loop_test(t, an_open_layout_grows_until_it_fits, 0,
+                        (int)(sizeof spread / sizeof spread[0]));
     tcase_add_test(t, data_stall_when_loaders_are_slower_than_the_step);
     tcase_add_test(t, data_loaders_share_the_cores);
     tcase_add_test(t, host_work_keeps_the_laws);

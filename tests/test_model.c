@@ -31,6 +31,8 @@ static const struct {
     {"wav2vec2-base", 94371712, "facebook/wav2vec2-base"},
     {"igpt-10m", 10001664, "course assessment"},
     {"gpt-oss-120b", 116829156672, "openai/gpt-oss-120b"},
+    {"pythia-70m", 70426624, "EleutherAI/pythia: 18,915,328 and two tables of 50,304"},
+    {"pythia-6.9b", 6856253440, "EleutherAI/pythia: 6,444,163,072 and two tables"},
     {"deepseek-v2", 235741434880, "deepseek-ai/DeepSeek-V2"},
     {"llama-2-70b", 68976648192, "meta-llama/Llama-2-70b-hf"},
     {"Llama-like 8.86B", 8858636288, "huggingface/nanotron benchmarks: 8.86B"},

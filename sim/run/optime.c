@@ -240,12 +240,15 @@ static bool is_exchange(const struct stc_op *op)
     return op->id == STC_OP_MOE_DISPATCH || op->id == STC_OP_MOE_COMBINE;
 }
 
-/* Distinct NVLink domains among the k experts of a token, of n domains: what a
- * dispatcher that sends a token once per domain puts on the network, as a share
- * of k copies (uniform routing: n (1 - (1 - 1/n)^k)). */
-static double once_per_domain(const struct stc_optime *t, const struct stc_op *op)
+/* Distinct destinations among the k experts of a token: a dispatcher that sends a
+ * token once to each puts this share of k copies on the wire (uniform routing:
+ * n (1 - (1 - 1/n)^k)). Destinations are NVLink domains where the group has
+ * several, else its ranks: DeepEP's dispatch inside a node goes by
+ * is_token_in_rank, its combine sums on the rank first. */
+static double once_per_place(const struct stc_optime *t, const struct stc_op *op)
 {
-    double n = t->axis_shape[op->shape.coll.axis].n_nodes, k = t->s->model.topk;
+    const struct stc_group_shape *g = &t->axis_shape[op->shape.coll.axis];
+    double n = g->n_nodes > 1 ? g->n_nodes : g->n_ranks, k = t->s->model.topk;
     if (!is_exchange(op) || !t->s->stack.moe_deepep || n < 2 || k < 2) return 1;
     return n * (1 - pow(1 - 1 / n, k)) / k;
 }
@@ -263,7 +266,7 @@ static void coll_piece(const struct stc_optime *t, const struct stc_op *op,
                        struct stc_piece *pc, struct stc_ledger *l,
                        struct stc_coll_est *e)
 {
-    double share = once_per_domain(t, op) * busiest_share(t, op);
+    double share = once_per_place(t, op) * busiest_share(t, op);
     stc_optime_coll(t, (enum stc_axis)op->shape.coll.axis,
                     (enum stc_coll)op->shape.coll.coll, op->shape.coll.bytes * share,
                     e);

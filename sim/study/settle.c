@@ -1,6 +1,8 @@
 /* settle.c - see settle.h. */
 #include "sim/study/settle.h"
 
+#include "sim/study/tune_int.h"
+
 enum { MAX_MICRO = 16, MAX_CHOICES = 64 };
 static const double keep_free_frac = 0.03;
 
@@ -159,6 +161,49 @@ static int choices(const struct stc_scenario *s, struct choice *out)
     return n;
 }
 
+/* Some micro-batch and recompute that are open or said leave it room. */
+static int fits(const struct stc_scenario *s)
+{
+    struct choice c[MAX_CHOICES];
+    int n = choices(s, c);
+    return any_fits(s, c, n);
+}
+
+/* The scenario with that tp and sharding, if the framework has it and it fits. */
+static int fits_as(const struct stc_scenario *s, int32_t tp, int32_t shard,
+                   struct stc_scenario *out)
+{
+    *out = *s;
+    out->said.tp = tp;
+    out->said.shard = shard + 1; /* 0 is auto */
+    out->resolved = 0;
+    return stc_scenario_resolve(out, NULL) == STC_OK && !stc_tune_no_shard(out) &&
+           fits(out);
+}
+
+/* Where nothing fits: the least more of what the layout leaves open, states cut
+ * finer, then (where the framework cuts no more of them) layers. */
+static void spread(struct stc_scenario *s)
+{
+    struct stc_scenario t;
+    int32_t shard = s->layout.shard;
+    if ((s->said.shard != 0 && s->said.tp != STC_AUTO) || fits(s)) return;
+    while (s->said.shard == 0 && ++shard <= STC_SHARD_ZERO3)
+        if (fits_as(s, s->said.tp, shard, &t)) {
+            *s = t;
+            return;
+        }
+    t = *s;
+    t.layout.shard = STC_SHARD_ZERO3;
+    if (!stc_tune_no_shard(&t) || s->said.dp != STC_AUTO) return;
+    for (int32_t tp = 2 * s->layout.tp;
+         s->said.tp == STC_AUTO && tp <= s->cluster.node.n_gpus; tp *= 2)
+        if (fits_as(s, tp, s->layout.shard, &t)) {
+            *s = t;
+            return;
+        }
+}
+
 static enum stc_err fastest(const struct stc_scenario *s,
                             const struct stc_run_params *p, const struct choice *c,
                             int n, int *best, struct stc_diag *diag)
@@ -195,6 +240,7 @@ enum stc_err stc_settle(struct stc_scenario *s, const struct stc_run_params *p,
 {
     enum stc_err e = stc_scenario_resolve(s, diag);
     if (e != STC_OK) return e;
+    spread(s);
     int open_micro = s->said.micro_batch == STC_AUTO && s->said.grad_accum == STC_AUTO;
     if (!open_micro && !recompute_open(s) && !may_cut_parameters(s)) return STC_OK;
     struct choice c[MAX_CHOICES];

@@ -44,20 +44,23 @@ static enum stc_err set_col(const struct stc_vcol *col, const struct stc_vctx *c
 }
 
 /* A framework that models/stacks does not know is forecast as the well-known one
- * that works alike: sharded data parallel, or Megatron's tensor and pipeline
- * parallelism. The row's note says so. */
+ * of its age that works alike: sharded data parallel (DeepSpeed came first, then
+ * FSDP, then FSDP2), or Megatron's tensor and pipeline parallelism. The row's
+ * note says so. */
 static enum stc_err nearest_stack(struct stc_scenario *s, struct stc_diag *diag)
 {
     struct stc_stack found;
-    int year = s->said.year > 0 ? s->said.year : 0;
+    int year = s->said.year > 0 ? s->said.year : STC_STACK_NEWEST;
     if (!s->said.framework[0] || s->said.stack_use[0] ||
         stc_stack_for(stc_catalogues_stacks(s->catalogues), s->said.framework, year,
                       NULL, &found, NULL) == STC_OK)
         return STC_OK;
     int shard = s->said.shard - 1; /* 0 is auto */
+    const char *sharded = year < 2023   ? "DeepSpeed"
+                          : year < 2024 ? "PyTorch FSDP"
+                                        : "PyTorch FSDP2";
     int fsdp = shard == STC_SHARD_ZERO3 || shard == STC_SHARD_HSDP;
-    return stc_scenario_set(s, "framework", fsdp ? "PyTorch FSDP2" : "Megatron-LM",
-                            diag);
+    return stc_scenario_set(s, "framework", fsdp ? sharded : "Megatron-LM", diag);
 }
 
 static enum stc_err make_scenario(const struct stc_vkind *kind,
