@@ -214,7 +214,7 @@ static void grouped_projections(struct stc_nodes *s, int cross)
     double h = m->hidden, t = s->tokens, e = s->elem, hd = stc_model_head_dim(m);
     double heads = (double)m->n_heads / s->tp;
     double kv_heads = m->n_kv_heads >= s->tp ? (double)m->n_kv_heads / s->tp : 1;
-    double width = (heads + 2 * kv_heads) * hd;
+    double width = (heads * (1 + m->attn_gate) + 2 * kv_heads) * hd;
     if (cross) { /* queries of the decoder, keys and values of the encoder's output */
         double t_enc = (double)s->b->layout->micro_batch * stc_build_seq(s->b, 0) /
                        s->b->layout->cp;
@@ -268,7 +268,14 @@ void stc_nodes_attention(struct stc_nodes *s, int cross)
         grouped_projections(s, cross);
     }
     core(s, cross);
-    struct stc_bnode *n = stc_node_gemm(s, STC_OP_ATTN_PROJ, s->tokens, h, o);
+    struct stc_bnode *n;
+    if (m->attn_gate) { /* sigmoid of the gate times the output: both are kept */
+        double x = s->tokens * o * s->elem;
+        n = stc_node_mem(s, STC_OP_ATTN_GATE, STC_MEMOP_ACTIVATION, 2 * x, x);
+        n->op.keep_bytes = 2 * x;
+        stc_node_bwd(n, STC_MEMOP_ACTIVATION, 3 * x, 2 * x, 1);
+    }
+    n = stc_node_gemm(s, STC_OP_ATTN_PROJ, s->tokens, h, o);
     n->op.keep_bytes =
         s->tokens * o *
         (stc_build_flash(s->b) ? s->elem

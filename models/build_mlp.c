@@ -146,23 +146,27 @@ void stc_nodes_moe(struct stc_nodes *s)
 
 /* Mamba-2 mixer: one product in, convolution and chunked scan in a fused kernel
  * that keeps its input only, a gated norm, one product out. Heads are cut by
- * tensor parallelism; B and C of a group too. */
+ * tensor parallelism; B and C of a group too. A gated delta net is the same but for
+ * its scan: its keys' products are solved for within a chunk, and the state at each
+ * chunk's start (head x head numbers, 16 bits) goes through memory
+ * (fla-org/flash-linear-attention, chunks of 64). */
 static void mixer(struct stc_nodes *s)
 {
     struct stc_mamba x = stc_model_mamba(s->b->model);
     double h = s->b->model->hidden, t = s->tokens, e = s->elem, in = x.in_width / s->tp;
-    double inner = x.inner / s->tp;
+    double inner = x.inner / s->tp, states = x.delta ? t / 64 * inner * x.state * e : 0;
     stc_nodes_norm(s, STC_OP_NORM_ATTN, s->sp_tokens, h);
     struct stc_bnode *n = stc_node_gemm(s, STC_OP_MAMBA_IN, t, in, h);
     n->op.keep_bytes = s->kept_tokens * h * s->saved;
     n->tp = STC_TP_COLUMN;
-    n = stc_node_mem(s, STC_OP_MAMBA_SCAN, STC_MEMOP_SOFTMAX, 3 * t * in * e,
-                     t * (in + inner) * e);
+    n = stc_node_mem(s, STC_OP_MAMBA_SCAN, STC_MEMOP_SOFTMAX, 3 * t * in * e + states,
+                     t * (in + inner) * e + states);
     n->op.n_launches =
         6; /* convolution, cumulative decay, chunk states, state passing, chunk scan, norm */
-    n->op.flop = 4 * t * inner * x.state;
+    n->op.flop = (x.delta ? 6 : 4) * t * inner * x.state;
     n->op.keep_bytes = t * (in + inner) * e; /* its input, and the gated norm's */
-    stc_node_bwd(n, STC_MEMOP_SOFTMAX, 6 * t * in * e, 3 * t * in * e, 12);
+    stc_node_bwd(n, STC_MEMOP_SOFTMAX, 6 * t * in * e + 3 * states,
+                 3 * t * in * e + 2 * states, 12);
     n = stc_node_gemm(s, STC_OP_MAMBA_OUT, t, h, inner);
     n->op.keep_bytes = t * inner * s->saved;
     n->tp = STC_TP_ROW;

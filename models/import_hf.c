@@ -25,7 +25,8 @@ enum trait {
     MULTI_QUERY = 1 << 14,     /* one key/value head unless a key says otherwise */
     EXPERTS_ALWAYS = 1 << 15,  /* intermediate_size is the experts' */
     OUT_BIAS_BY_KEY = 1 << 16, /* attention_bias covers the out projection too */
-    BERT_HEADS = 1 << 17
+    BERT_HEADS = 1 << 17,
+    OUT_GATE = 1 << 18 /* of attention's output, unless a key says otherwise */
 };
 
 struct arch {
@@ -56,6 +57,8 @@ static const struct arch archs[] = {
     {"qwen2_moe", DEC, RMS, ROT, GATED | QKV_BIAS | SHARED_GATE, 0, 0},
     {"qwen3", DEC, RMS, ROT, LLAMA | QK_NORM, 0, 0},
     {"qwen3_moe", DEC, RMS, ROT, LLAMA | QK_NORM, 0, 0},
+    {"qwen3_next", DEC, RMS, ROT, LLAMA | QK_NORM | SHARED_GATE | OUT_GATE, 0, 0},
+    {"qwen3_5_moe_text", DEC, RMS, ROT, LLAMA | QK_NORM | SHARED_GATE | OUT_GATE, 0, 0},
     {"phi", DEC, LN, ROT, GPT | ONE_NORM | HEAD_BIAS, 0, 0},
     {"phi3", DEC, RMS, ROT, GATED, 0, 0},
     {"phimoe", DEC, LN, ROT,
@@ -160,6 +163,11 @@ static const struct {
     SIZE(shared_ffn, "shared_expert_intermediate_size", "shared_intermediate_size"),
     SIZE(dense_layers, "first_k_dense_replace", "moe_layer_start_index"),
     SIZE(moe_every, "decoder_sparse_step", "moe_layer_freq"),
+    SIZE(attention_every, "full_attention_interval"),
+    SIZE(mamba_heads, "linear_num_value_heads"),
+    SIZE(mamba_head_dim, "linear_value_head_dim"),
+    SIZE(mamba_groups, "linear_num_key_heads"),
+    SIZE(mamba_state, "linear_key_head_dim"),
     SIZE(n_token_types, "type_vocab_size"),
     SIZE(rel_buckets, "relative_attention_num_buckets"),
     SIZE(image, "image_size"),
@@ -288,6 +296,7 @@ static void traits(const struct stc_node *c, const struct arch *a, struct stc_mo
     m->head_bias = has(a, HEAD_BIAS);
     m->router_bias = has(a, ROUTER_BIAS) || flag(c, "use_routing_bias", 0);
     m->shared_gate = has(a, SHARED_GATE);
+    m->attn_gate = flag(c, "attn_output_gate", has(a, OUT_GATE));
     m->attn_sinks = has(a, SINKS);
     m->heads_extra = has(a, BERT_HEADS);
     m->window_every = a->window_every;

@@ -211,7 +211,8 @@ static double attention_act(const struct stc_build *b, int32_t layer, int cross)
     double own_keys = (double)l->micro_batch * keys / l->cp;
     double core = (t * heads * qk + own_keys * kv * (qk + v)) *
                   (stc_build_attn_8bit(b) ? 1 : e); /* Q, K, V */
-    double out = t * heads * v * (stc_build_flash(b) ? e : saved);
+    double out = t * heads * v * (stc_build_flash(b) ? e : saved) +
+                 m->attn_gate * 2 * t * heads * v * e;
     int selective =
         l->recompute == STC_RECOMPUTE_SELECTIVE && !b->stack->selective_blocks;
     enum stc_selective what = stc_build_selective(b);

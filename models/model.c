@@ -34,15 +34,22 @@ static char letter(const struct stc_model *m, int32_t layer)
     return m->pattern[0] && layer >= 0 && layer < m->n_layers ? m->pattern[layer] : 0;
 }
 
+/* Layers of multi-token prediction, past the end, have attention. */
+static int is_delta(const struct stc_model *m, int32_t layer)
+{
+    return m->attention_every > 0 && layer < m->n_layers &&
+           (layer + 1) % m->attention_every != 0;
+}
+
 int stc_model_layer_has_attention(const struct stc_model *m, int32_t layer)
 {
     char c = m->kind == STC_MODEL_CNN ? '0' : letter(m, layer);
-    return c == 0 || c == '*';
+    return (c == 0 && !is_delta(m, layer)) || c == '*';
 }
 
 int stc_model_layer_is_mamba(const struct stc_model *m, int32_t layer)
 {
-    return letter(m, layer) == 'M';
+    return letter(m, layer) == 'M' || is_delta(m, layer);
 }
 
 int stc_model_layer_has_mlp(const struct stc_model *m, int32_t layer)
@@ -59,7 +66,9 @@ struct stc_mamba stc_model_mamba(const struct stc_model *m)
     x.heads = m->mamba_heads > 0 ? m->mamba_heads : 2.0 * m->hidden / dim;
     x.state = m->mamba_state > 0 ? m->mamba_state : 128;
     x.inner = x.heads * dim;
+    x.delta = m->attention_every > 0;
     x.in_width = 2 * x.inner + 2 * groups * x.state + x.heads; /* z, x, B, C, dt */
+    x.in_width += x.delta ? x.heads : 0; /* z, v, q, k, decay, strength */
     return x;
 }
 
@@ -139,7 +148,7 @@ double stc_model_attention_params(const struct stc_model *m)
     }
     double h = m->hidden, hd = stc_model_head_dim(m);
     double q = m->n_heads * hd, kv = m->n_kv_heads * hd;
-    double p = h * (q + 2 * kv) + q * h;
+    double p = h * (q * (1 + m->attn_gate) + 2 * kv) + q * h;
     p += m->qkv_bias ? q + 2 * kv : 0;
     p += (m->out_bias == 1 || (m->linear_bias && m->out_bias != 2)) ? h : 0;
     p += m->attn_sinks ? m->n_heads : 0;
@@ -186,7 +195,10 @@ int stc_model_layer_n_norms(const struct stc_model *m, int32_t layer)
 static double mamba_params(const struct stc_model *m)
 {
     struct stc_mamba x = stc_model_mamba(m);
-    double conv = x.in_width - x.inner - x.heads;
+    double conv = x.in_width - x.inner - (x.delta ? 2 : 1) * x.heads;
+    if (x.delta) /* convolution without bias; decay and its step a head; a head's norm */
+        return m->hidden * (x.in_width + x.inner) + conv * 4 + 2 * x.heads +
+               x.inner / x.heads;
     return m->hidden * x.in_width + conv * 5 + 3 * x.heads + x.inner +
            x.inner * m->hidden;
 }
@@ -303,12 +315,12 @@ static double layer_macs(const struct stc_model *m, int32_t layer)
     double kv = m->n_kv_heads * (double)stc_model_head_dim(m);
     if (stc_model_layer_has_attention(m, layer)) {
         double attn = is_mla(m) ? mla_params(m) - m->mla_q_rank - m->mla_kv_rank
-                                : h * (q + 2 * kv) + q * h;
+                                : h * (q * (1 + m->attn_gate) + 2 * kv) + q * h;
         macs += attn * (1 + stc_model_layer_is_decoder(m, layer));
     }
     if (stc_model_layer_is_mamba(m, layer)) {
         struct stc_mamba x = stc_model_mamba(m);
-        macs += h * x.in_width + x.inner * h + 2 * x.inner * x.state;
+        macs += h * x.in_width + x.inner * h + (x.delta ? 3 : 2) * x.inner * x.state;
     }
     macs += stc_model_layer_has_mlp(m, layer) ? mlp_params(m, m->ffn, 0) : 0;
     if (!stc_model_layer_is_moe(m, layer)) {

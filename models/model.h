@@ -80,6 +80,11 @@ struct stc_model {
     char pattern[128];
     int32_t mamba_heads, mamba_head_dim, mamba_state,
         mamba_groups; /* 0: 2*hidden/64, 64, 128, 8 */
+    /* every so many layers one has full attention, the others a gated delta net
+     * (2412.06464) with the mixer's widths: heads and head_dim of values, state and
+     * groups of keys; 0: all have attention */
+    int32_t attention_every;
+    int32_t attn_gate; /* 1: attention's output is gated by as many columns more */
     /* convolutional nets and front ends: rows of {type, outputs, kernel, stride, padding, repeat} */
     int32_t net[96], n_net;
     /* what a published run of this model fixes beside its sizes */
@@ -158,7 +163,8 @@ int stc_model_layer_n_norms(const struct stc_model *m, int32_t layer);
 int stc_model_layer_is_mamba(const struct stc_model *m, int32_t layer);
 struct stc_mamba {
     double inner, in_width, heads, state;
-}; /* widths of a mixer: elements */
+    int delta; /* gated delta net: its state is corrected, not only decayed */
+};             /* widths of a mixer: elements */
 struct stc_mamba stc_model_mamba(const struct stc_model *m);
 int32_t stc_model_expert_hidden(const struct stc_model *m);
 int32_t stc_model_shared_ffn(const struct stc_model *m);

@@ -25,12 +25,19 @@ static const struct {
     const char *model;
     int32_t tp, cp, seq, flash;
 } sizes[] = {
-    {"gpt-1.7b", 1, 1, 2048, 0},      {"gpt-1.7b", 8, 1, 2048, 0},
-    {"gpt3-175b", 8, 1, 2048, 1},     {"llama-3-8b", 1, 1, 8192, 1},
-    {"llama-3-8b", 4, 2, 8192, 1},    {"mixtral-8x7b", 1, 1, 4096, 1},
-    {"qwen3-30b-a3b", 2, 1, 4096, 1}, {"bloom-7b1", 4, 1, 2048, 0},
-    {"deepseekv3-l4", 1, 1, 4096, 1}, {"t5-v1.1-large", 2, 1, 512, 0},
-    {"mpt-7b", 1, 1, 2048, 1},        {"nemotron3-super-release-gb200", 2, 1, 8192, 1},
+    {"gpt-1.7b", 1, 1, 2048, 0},
+    {"gpt-1.7b", 8, 1, 2048, 0},
+    {"gpt3-175b", 8, 1, 2048, 1},
+    {"llama-3-8b", 1, 1, 8192, 1},
+    {"llama-3-8b", 4, 2, 8192, 1},
+    {"mixtral-8x7b", 1, 1, 4096, 1},
+    {"qwen3-30b-a3b", 2, 1, 4096, 1},
+    {"bloom-7b1", 4, 1, 2048, 0},
+    {"deepseekv3-l4", 1, 1, 4096, 1},
+    {"t5-v1.1-large", 2, 1, 512, 0},
+    {"mpt-7b", 1, 1, 2048, 1},
+    {"qwen3-next-80b-a3b", 2, 1, 4096, 1},
+    {"nemotron3-super-release-gb200", 2, 1, 8192, 1},
 };
 
 /* Forward + backward on all ranks of the tensor and context group is the model's

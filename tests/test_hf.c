@@ -58,6 +58,18 @@ static const struct {
     const char *json;
     double params;
 } models[] = {
+    /* Qwen3-Next-80B-A3B, its weights without multi-token prediction */
+    {"{\"model_type\": \"qwen3_next\", \"num_hidden_layers\": 48, \"hidden_size\": "
+     "2048,"
+     "\"intermediate_size\": 5120, \"num_attention_heads\": 16,"
+     "\"num_key_value_heads\": 2, \"head_dim\": 256, \"vocab_size\": 151936,"
+     "\"num_experts\": 512, \"num_experts_per_tok\": 10, \"moe_intermediate_size\": "
+     "512,"
+     "\"shared_expert_intermediate_size\": 512, \"full_attention_interval\": 4,"
+     "\"linear_num_value_heads\": 32, \"linear_value_head_dim\": 128,"
+     "\"linear_num_key_heads\": 16, \"linear_key_head_dim\": 128,"
+     "\"tie_word_embeddings\": false}",
+     79674391296.0},
 #include "tests/hf_models.inc"
 };
 

@@ -6,20 +6,15 @@
 #include "tests/memory_rows.h"
 #include "tests/model_kit.h"
 
-static const char *const zoo[] = {"gpt-22b",
-                                  "gpt3-175b",
-                                  "llama-3-8b",
-                                  "llama-3-70b",
-                                  "mpt-7b",
-                                  "bloom-7b1",
-                                  "qwen3-30b-a3b",
-                                  "mixtral-8x7b",
-                                  "deepseek-v2",
-                                  "t5-v1.1-large",
-                                  "nemotron3-super-release-gb200",
-                                  "qwen3-8b"};
+static const char *const zoo[] = {
+    "gpt-22b",       "gpt3-175b",     "llama-3-8b",
+    "llama-3-70b",   "mpt-7b",        "bloom-7b1",
+    "qwen3-30b-a3b", "mixtral-8x7b",  "qwen3-next-80b-a3b",
+    "deepseek-v2",   "t5-v1.1-large", "nemotron3-super-release-gb200",
+    "qwen3-8b"};
 static const char *const stacks[] = {"megatron-lm-2021", "megatron-lm-2022",
-                                     "nemo-2024", "nanotron-0.5", "torchtitan-2024"};
+                                     "nemo-2024",        "nanotron-0.5",
+                                     "torchtitan-2024",  "megatron-bridge-26.06"};
 
 static int32_t one_of(struct stc_rng *r, int32_t a, int32_t b, int32_t c)
 {
