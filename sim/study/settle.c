@@ -182,26 +182,22 @@ static int fits_as(const struct stc_scenario *s, int32_t tp, int32_t shard,
 }
 
 /* Where nothing fits: the least more of what the layout leaves open, states cut
- * finer, then (where the framework cuts no more of them) layers. */
+ * finer, then (where the framework does not cut parameters) layers as well. */
 static void spread(struct stc_scenario *s)
 {
-    struct stc_scenario t;
-    int32_t shard = s->layout.shard;
+    struct stc_scenario t = *s;
+    int32_t most = s->layout.tp;
     if ((s->said.shard != 0 && s->said.tp != STC_AUTO) || fits(s)) return;
-    while (s->said.shard == 0 && ++shard <= STC_SHARD_ZERO3)
-        if (fits_as(s, s->said.tp, shard, &t)) {
-            *s = t;
-            return;
-        }
-    t = *s;
     t.layout.shard = STC_SHARD_ZERO3;
-    if (!stc_tune_no_shard(&t) || s->said.dp != STC_AUTO) return;
-    for (int32_t tp = 2 * s->layout.tp;
-         s->said.tp == STC_AUTO && tp <= s->cluster.node.n_gpus; tp *= 2)
-        if (fits_as(s, tp, s->layout.shard, &t)) {
-            *s = t;
-            return;
-        }
+    if (s->said.tp == STC_AUTO && s->said.dp == STC_AUTO && stc_tune_no_shard(&t))
+        most = s->cluster.node.n_gpus;
+    int32_t finest = s->said.shard == 0 ? STC_SHARD_ZERO3 : s->layout.shard;
+    for (int32_t tp = s->layout.tp; tp <= most; tp *= 2)
+        for (int32_t shard = s->layout.shard; shard <= finest; shard++)
+            if (fits_as(s, tp, shard, &t)) {
+                *s = t;
+                return;
+            }
 }
 
 static enum stc_err fastest(const struct stc_scenario *s,
