@@ -58,8 +58,10 @@ struct stc_fabric {
     char name[64]; /* "ib-hdr" */
     enum stc_fabric_tech tech;
     enum stc_fabric_shape shape;
-    double link_Bps;       /* line rate of one port, one direction */
-    double efficiency;     /* (0,1] */
+    double link_Bps;   /* line rate of one port, one direction */
+    double efficiency; /* (0,1] */
+    double stream_Bps; /* most that one group's connections move out of a process, one
+                        * direction: sockets fed by a CPU thread; 0: the port's rate */
     double base_latency_s; /* NIC to NIC over one switch */
     double hop_latency_s;  /* each further switch */
     int nodes_per_leaf;

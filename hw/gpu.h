@@ -52,7 +52,8 @@ struct stc_gpu {
     enum stc_gen gen;
     double nvlink_Bps; /* all links of the GPU together, one direction; 0: none */
     double pcie_Bps;   /* to the host, one direction */
-    double c2c_Bps;    /* NVLink-C2C to a Grace CPU, one direction; 0: none */
+    double conv_workspace_bytes; /* of the hungriest convolution that cuDNN chooses */
+    double c2c_Bps;              /* NVLink-C2C to a Grace CPU, one direction; 0: none */
 
     double fp64_flop_per_s; /* vector units */
     bool has_bf16;         /* Volta and Turing have fp16 only: bf16 is emulated there */

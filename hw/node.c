@@ -46,7 +46,9 @@ double stc_hw_node_pcie_Bps(const struct stc_hw_node *n)
 double stc_hw_node_host_path_Bps(const struct stc_hw_node *n, bool p2p)
 {
     if (p2p && n->pcie_p2p && n->pcie_Bps > 0) return stc_hw_node_pcie_Bps(n);
-    return fmin(n->shm_Bps, n->shm_duplex_Bps / 2); /* rings go both ways at once */
+    double both =
+        fmin(n->shm_Bps, n->shm_duplex_Bps / 2); /* rings go both ways at once */
+    return n->shm_ring_Bps > 0 ? fmin(both, n->shm_ring_Bps) : both;
 }
 
 /* True when the set's mesh links join all its members: a walk from the first. */

@@ -72,6 +72,9 @@ struct stc_hw_node {
                            * eff / 2 */
     double
         shm_duplex_Bps; /* the same, both directions of a GPU together; 0: 1.4 times shm_Bps */
+    double
+        shm_ring_Bps; /* what a ring's kernels get there, per GPU and direction; 0: half
+                          * of duplex */
     double shm_latency_s;
 
     int n_nics;
@@ -81,6 +84,8 @@ struct stc_hw_node {
                          */
 
     int cpu_cores;
+    double thread_speed; /* of one core running Python, 1: an EPYC of 2020 (Zen 2, 3) */
+    double timer_cost;   /* of a profiler's event, 1: a clock that user code can read */
     double ram_bytes;
     double ram_Bps; /* STREAM-like, all sockets */
     double nvme_bytes;

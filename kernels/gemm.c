@@ -47,6 +47,17 @@ static double peak_of(const struct stc_gpu *g, enum stc_math m)
     return g->peak_flop_per_s[m] > 0 ? g->peak_flop_per_s[m] : 1e12;
 }
 
+/* Volta's and Turing's 16-bit kernels load rows in vectors: where one starts on an
+ * odd element the libraries of their years take the CUDA cores (NVIDIA, "Matrix
+ * Multiplication Background User's Guide", requirements to use tensor cores). */
+static enum stc_math math_of(const struct stc_gpu *g, const struct stc_gemm_q *q)
+{
+    enum stc_math m = stc_dtype_info(q->dtype)->math;
+    int odd = q->n % 2 != 0 || q->k % 2 != 0,
+        vectors = g->gen == STC_GEN_VOLTA || g->gen == STC_GEN_TURING;
+    return m == STC_MATH_FP16 && odd && vectors ? STC_MATH_FP32 : m;
+}
+
 static void set_shape(struct shape *s, const struct stc_gpu *g, const double *v,
                       const struct stc_gemm_q *q)
 {
@@ -76,7 +87,7 @@ static void set_shape(struct shape *s, const struct stc_gpu *g, const double *v,
     s->l2_Bps = v[STC_GP_L2_RATIO] * g->mem_Bps;
     s->slow_clock = g->clock_hz > 0 ? STC_CLOCK_REF_HZ / g->clock_hz : 1;
     s->sm_Bps = v[STC_GP_SM_PULL] * g->mem_Bps / s->n_sm;
-    double rate = peak_of(g, d->math) * v[STC_GP_EFF_MATH];
+    double rate = peak_of(g, math_of(g, q)) * v[STC_GP_EFF_MATH];
     double whole_s = 2 * s->batch * s->m * s->n * s->k / rate;
     rate /= 1 + v[STC_GP_THROTTLE] * whole_s / (whole_s + v[STC_GP_THROTTLE_S]);
     s->sm_rate = rate / s->n_sm;
@@ -199,7 +210,7 @@ void stc_gemm_terms(const struct stc_gpu *gpu, const double *v,
     t->flop = 2 * s.batch * s.m * s.n * s.k;
     t->bytes = s.traffic_bytes;
     t->ideal_s = fmax(best.waves * 2 * best.tm * best.tn * s.k / best.split * s.n_sm /
-                          peak_of(gpu, d->math),
+                          peak_of(gpu, math_of(gpu, q)),
                       s.traffic_bytes / gpu->mem_Bps);
     double top = fmax(fmax(best.math_s, best.mem_s), best.pipe_s);
     t->bound = top < 0.5 * t->seconds ? "latency"

@@ -304,7 +304,7 @@ START_TEST(catalogue_ring_rates_of_known_machines)
     stc_assert_near(stc_hw_node_ring_Bps(&c.node, quad, 2, false), 5.4e9, 1e-9);
     c = resolve((struct stc_cluster_ask){.use = "dli_a100"});
     stc_assert_near(stc_hw_node_ring_Bps(&c.node, quad, 2, true), 275e9, 0.01);
-    stc_assert_near(stc_hw_node_ring_Bps(&c.node, quad, 4, true), 14e9, 1e-9);
+    stc_assert_near(stc_hw_node_ring_Bps(&c.node, quad, 4, true), 4.8e9, 1e-9);
 }
 END_TEST
 

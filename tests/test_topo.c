@@ -229,8 +229,8 @@ START_TEST(topo_containers_of_one_host_meet_at_the_socket)
 {
     struct stc_topo *t = make_ask(
         (struct stc_cluster_ask){.use = "dli_v100", .gpus_per_node = 2, .n_nodes = 2});
-    stc_assert_near(rate(t, 0, 2), 1.87e9, 1e-12);
-    stc_assert_near(rate(t, 1, 3), 1.87e9, 1e-12);
+    stc_assert_near(rate(t, 0, 2), 3.54e9, 1e-12);
+    stc_assert_near(rate(t, 1, 3), 3.54e9, 1e-12);
     struct stc_route x = route(t, 0, 2), y = route(t, 1, 3);
     int shared = 0;
     for (int i = 0; i < x.n_links; i++) {

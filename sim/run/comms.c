@@ -82,7 +82,8 @@ static void add_groups(struct make *m, int slot)
     for (int32_t r = 0; r < n_ranks; r++) {
         if (m->c->rank_comm[slot][r] >= 0) continue;
         struct stc_group g = stc_layout_group(m->l, axis, r);
-        if (g.n < 2) continue;
+        if (g.n < 2 || stc_group_index(&g, r) < 0)
+            continue; /* middle stages hold no tied embedding */
         int32_t id = m->c->n++;
         struct stc_group_shape s;
         stc_place_shape(m->low->place, &g, &s);
@@ -135,11 +136,12 @@ static int is_pipeline(int slot)
 {
     return slot == STC_SLOT_FSEND || slot == STC_SLOT_BSEND;
 }
-/* Slots whose operations run on streams of their own, beside others. */
+/* Slots whose operations run on streams of their own, beside others; of the tied
+ * embedding every tensor-parallel rank's group sends at once. */
 static int is_concurrent(int slot)
 {
     return is_pipeline(slot) || slot == STC_SLOT_DPCP || slot == STC_SLOT_EDP ||
-           slot == STC_SLOT_SHARD || slot == STC_SLOT_REPLICA;
+           slot == STC_SLOT_SHARD || slot == STC_SLOT_REPLICA || slot == STC_SLOT_EMBED;
 }
 
 /* Links of every concurrent inter-node communicator. Upper bound of their number. */

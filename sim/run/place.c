@@ -3,13 +3,15 @@
 
 #include <string.h>
 
-/* A NIC that cannot read GPU memory is served through the host's: its traffic
+/* What one group gets from a NIC. A NIC that cannot read GPU memory is served through the host's: its traffic
  * crosses the GPU's slot, where both hang on one switch that switch's uplink a
  * second time, and the host's memory twice each way. */
 static double nic_Bps(const struct stc_cluster *c)
 {
     const struct stc_hw_node *n = &c->node;
     double rate = n->nic_Bps, slot = stc_hw_node_pcie_Bps(n);
+    if (c->fabric.stream_Bps > 0 && c->fabric.stream_Bps < rate)
+        rate = c->fabric.stream_Bps;
     if (c->fabric.gpudirect) return rate;
     if (n->nic_on_switch && n->switch_up_Bps * n->pcie_eff / 2 < slot)
         slot = n->switch_up_Bps * n->pcie_eff / 2;
