@@ -9,6 +9,10 @@ static void conv(struct stc_nodes *s, const struct stc_conv *c, int first)
     double taps =
         m->kind == STC_MODEL_AUDIO ? c->kernel : (double)c->kernel * c->kernel;
     double out = places * c->out * s->elem;
+    if (c->experts > 0) {
+        stc_nodes_expert_linear(s, c);
+        return;
+    }
     struct stc_bnode *n = stc_node_gemm(s, STC_OP_CONV, places, c->out, taps * c->in);
     n->no_input_grad = (uint8_t)first;
     n->bias = (uint8_t)(c->bias != 0);

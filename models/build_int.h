@@ -85,6 +85,7 @@ void stc_nodes_residual(struct stc_nodes *s, enum stc_op_id id);
 void stc_nodes_attention(struct stc_nodes *s, int cross);
 void stc_nodes_mlp(struct stc_nodes *s);
 void stc_nodes_moe(struct stc_nodes *s);
+void stc_nodes_expert_linear(struct stc_nodes *s, const struct stc_conv *c);
 void stc_nodes_layer(struct stc_nodes *s);
 void stc_nodes_convs(struct stc_nodes *s);
 void stc_nodes_audio(struct stc_nodes *s);

@@ -144,6 +144,30 @@ void stc_nodes_moe(struct stc_nodes *s)
     stc_nodes_residual(s, STC_OP_MLP_BIAS_DROPOUT_ADD);
 }
 
+/* DeepSpeed's MoE around one linear layer (deepspeed/moe/sharded_moe.py 0.6.5:
+ * top1gating, einsum to dispatch and combine). Launches: counted in a PyTorch trace
+ * of the course's expert net. */
+void stc_nodes_expert_linear(struct stc_nodes *s, const struct stc_conv *c)
+{
+    double t = s->b->layout->micro_batch, bytes = t * c->in * s->elem;
+    struct stc_bnode *n = stc_node_gemm(s, STC_OP_ROUTER, t, c->experts, c->in);
+    n->op.keep_bytes = bytes;
+    n->op.n_launches = 46; /* noise, arg max, one-hot, cumulative sum, capacity, loss */
+    n->bwd_launches = 9;
+    n = stc_node_mem(s, STC_OP_MOE_PERMUTE, STC_MEMOP_PERMUTE, bytes, bytes);
+    n->op.n_launches = 6;
+    n->bwd_launches = 8;
+    exchange(s, STC_OP_MOE_DISPATCH, bytes);
+    n = stc_node_grouped(s, STC_OP_MOE_FC1, t, c->out, c->in);
+    n->op.keep_bytes = bytes;
+    n->op.n_launches = 7; /* product, sum of its parts and bias for each of two */
+    n->bwd_launches = 9;
+    exchange(s, STC_OP_MOE_COMBINE, t * c->out * s->elem);
+    n = stc_node_mem(s, STC_OP_MOE_UNPERMUTE, STC_MEMOP_PERMUTE, bytes, bytes);
+    n->op.n_launches = 3;
+    n->bwd_launches = 5;
+}
+
 /* Mamba-2 mixer: one product in, convolution and chunked scan in a fused kernel
  * that keeps its input only, a gated norm, one product out. Heads are cut by
  * tensor parallelism; B and C of a group too. A gated delta net is the same but for

@@ -3,6 +3,7 @@
 #include "models/build_int.h"
 #include "models/host.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char *const names[STC_MEM_COUNT] = {
@@ -157,7 +158,9 @@ static void add_gathered(const struct stc_build *b, int32_t stage, double n_para
     if (whole && l->n_micro > 1) {
         grads = n_params;
     }
-    out->bytes[STC_MEM_BUFFER] += gathered * e + grads * b->stack->grad_reduce_bytes;
+    out->bytes[STC_MEM_BUFFER] += gathered * e;
+    out->bytes[b->stack->grads_come_and_go ? STC_MEM_GRAD : STC_MEM_BUFFER] +=
+        grads * b->stack->grad_reduce_bytes;
 }
 
 /* Buckets that gradients are copied to before they are reduced. */
@@ -454,6 +457,8 @@ static void add_activations(const struct stc_build *b, int32_t stage,
         alive += mtp_act(b);
     }
     out->bytes[STC_MEM_ACT] += alive;
+    if (stage == 0 && b->model->kind == STC_MODEL_CNN)
+        out->bytes[STC_MEM_BUFFER] += b->train->conv_workspace_bytes;
     if (stage == 0 && b->model->n_net > 0) {
         out->bytes[STC_MEM_ACT] += conv_act(b) * stc_mem_in_flight(l, stage);
     }
@@ -495,6 +500,8 @@ enum stc_err stc_mem_estimate(const struct stc_build *b, int32_t stage,
         e.bytes[STC_MEM_BUFFER] += stc_build_boundary_bytes(b) * l->tp;
     }
     add_buckets(b, n.dense + n.expert, &e);
+    if (b->stack->grads_come_and_go && l->n_micro == 1) /* as activations go */
+        e.bytes[STC_MEM_GRAD] = fmax(0, e.bytes[STC_MEM_GRAD] - e.bytes[STC_MEM_ACT]);
     double over = states + step - stc_mem_allocated(&e);
     if (over > 0) { /* the step, not the backward, is the peak */
         e.bytes[STC_MEM_OPTIM] += over;

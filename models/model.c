@@ -82,8 +82,8 @@ int stc_model_layer_is_moe(const struct stc_model *m, int32_t layer)
     if (letter(m, layer)) {
         return letter(m, layer) == 'E';
     }
-    if (m->n_experts <= 0 || layer < m->dense_layers) {
-        return 0;
+    if (m->n_experts <= 0 || layer < m->dense_layers || m->kind == STC_MODEL_CNN) {
+        return 0; /* a net's experts stand in its rows */
     }
     int32_t every = m->moe_every > 1 ? m->moe_every : 1;
     return (layer - m->dense_layers) % every == every - 1;

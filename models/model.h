@@ -119,7 +119,8 @@ enum stc_net_row {
     STC_NET_POOL,       /* maximum; kernel 0: mean over all */
     STC_NET_LINEAR,     /* bias, ReLU */
     STC_NET_BOTTLENECK, /* ResNet (1512.03385 fig. 5): 1x1, 3x3, 1x1 around a shortcut */
-    STC_NET_CONV_BARE   /* no bias, GELU: wav2vec 2.0's front end */
+    STC_NET_CONV_BARE,  /* no bias, GELU: wav2vec 2.0's front end */
+    STC_NET_EXPERTS /* n_experts linear layers, bias, behind a gate; kernel: how many */
 };
 
 /* One convolution or linear layer of a net, as products see it. */
@@ -128,6 +129,7 @@ struct stc_conv {
         kernel; /* taps: kernel^2, or kernel of a 1-D net; a linear layer is 1x1 on one place */
     int32_t places; /* output places a sample */
     int32_t norm, bias, pool;
+    int32_t experts; /* so many linear layers behind a gate; 0: one, without */
 };
 enum { STC_MAX_CONVS = 320 };
 /* The net spelt out; `length`: samples of a 1-D net. Returns how many. */

@@ -55,6 +55,12 @@ static void row(struct walk *w, const int32_t r[6], int again)
             w->out[w->n - 1].pool = 1;
         }
         return;
+    case STC_NET_EXPERTS:
+        c = add(w, w->channels, out, 1, 1);
+        c->bias = 1;
+        c->experts = kernel;
+        w->channels = out;
+        return;
     case STC_NET_LINEAR: {
         int32_t in = w->flat ? w->channels
                              : w->channels * (w->one_d ? w->side : w->side * w->side);
@@ -114,9 +120,10 @@ double stc_model_conv_params(const struct stc_model *m)
     int n = stc_model_convs(m, 1e6, convs);
     double p = 0;
     for (int i = 0; i < n; i++) {
-        p += taps(m, &convs[i]) * convs[i].in * convs[i].out;
-        p += (convs[i].bias ? convs[i].out : 0) +
-             (convs[i].norm ? 2.0 * convs[i].out : 0);
+        double one = taps(m, &convs[i]) * convs[i].in * convs[i].out +
+                     (convs[i].bias ? convs[i].out : 0) +
+                     (convs[i].norm ? 2.0 * convs[i].out : 0);
+        p += convs[i].experts > 0 ? convs[i].experts * (one + convs[i].in) : one;
     }
     return p;
 }

@@ -110,6 +110,8 @@ struct stc_stack {
     int32_t
         n_reduce_buffers; /* gradient buckets held beside the gradients (pp 1: a pipeline reduces at its end) */
     int32_t
+        grads_come_and_go; /* gradients are tensors made by the backward and freed by the step */
+    int32_t
         pp_keeps_outputs; /* a stage's output stays allocated while its micro-batch is in flight */
     int32_t
         sp_keeps_gathered; /* gathered inputs of products are kept, not gathered again in the backward */
@@ -126,8 +128,14 @@ struct stc_stack {
         offloads_activations; /* the framework can keep layers' activations on the host */
     int32_t
         launch_blocking; /* CUDA_LAUNCH_BLOCKING=1: the host waits for each kernel, so its time adds to the GPU's */
-    double host_s_per_launch; /* fitted: CPU seconds to enqueue one kernel */
-    double host_s_per_step;   /* fitted: data, logging, optimizer bookkeeping */
+    /* launches and Python of as many, one after the other, for each parameter tensor:
+     * of the optimizer's step with a 16-bit optimizer of whole tensors; with flat or
+     * fp32 ones; of each pass that gathers and releases it (ZeRO-3) */
+    int32_t step_tensor_launches, step_flat_launches, gather_tensor_launches;
+    double profiled_s_per_launch; /* what torch.profiler with stacks, shapes and memory
+                                   * adds to a launch */
+    double host_s_per_launch;     /* fitted: CPU seconds to enqueue one kernel */
+    double host_s_per_step;       /* fitted: data, logging, optimizer bookkeeping */
     int32_t
         default_cuda_graphs; /* 1: always, 2: where experts have a capacity, so that shapes stand */
 

@@ -34,9 +34,12 @@ struct stc_train {
         offload_delayed; /* the host updates beside the next step (2101.06840 section 5.2) */
     double offload_frac; /* share of the optimizer's states that goes */
     double
+        conv_workspace_bytes; /* the GPU's: what its library takes for convolutions */
+    double
         data_s_per_sample; /* processor seconds of one loader for a sample; 0: none */
     double sample_bytes;   /* of a sample as loaded; 0: from the model */
     int32_t data_workers;  /* loader processes a rank that loads; 0: the rank itself */
+    int32_t profiler;      /* torch.profiler watches, with stacks, shapes and memory */
     int32_t data_prefetch; /* batches read ahead, each worker */
     double doc_len;        /* packed: mean tokens of a document; 0: one a sample */
     double doc_len_cv;     /* of their lengths: standard deviation over mean */

@@ -52,6 +52,7 @@ enum stc_err stc_resolve_train(struct stc_scenario *s, struct stc_diag *diag)
     t->dropout = s->stack.default_dropout;
     t->seq_len = own_seq_len(&s->model);
     t->offload_frac = 1;
+    t->conv_workspace_bytes = s->cluster.gpu.conv_workspace_bytes;
     t->data_workers = t->data_prefetch = 2; /* Megatron-LM's and PyTorch's defaults */
     stc_resolve_put(s, "train");
     if (s->said.cuda_graphs == 0)

@@ -222,9 +222,8 @@ static void fast_pipeline(struct stc_bounder *b, stc_tick start)
 {
     const struct stc_layout *l = &b->s->layout;
     struct stc_chain *c = &b->chain;
-    const struct stc_stack *k = &b->s->stack;
     int split = stc_b_split(b),
-        hosted = !b->s->train.cuda_graphs && k->host_s_per_launch > 0;
+        hosted = !b->s->train.cuda_graphs && stc_low_launch_s(b->s) > 0;
     stc_tick at = start, down = 0;
     for (int32_t s = 0; s < l->pp; s++) {
         c->begin[s] = at;
@@ -239,7 +238,7 @@ static void fast_pipeline(struct stc_bounder *b, stc_tick start)
         c->end[s] = max_tick(c->begin[s] + busy, down + (split ? c->v[s].w : 0));
         c->hosted[s] = 0;
         if (hosted && c->late[s]) {
-            stc_tick host = stc_s_to_tick(k->host_s_per_launch * (double)n *
+            stc_tick host = stc_s_to_tick(stc_low_launch_s(b->s) * (double)n *
                                           (double)c->launches[s]);
             c->hosted[s] = host;
         }
@@ -391,7 +390,7 @@ static stc_tick gathered_at(struct stc_bounder *b, int32_t e)
 
 stc_tick stc_b_head_start(struct stc_bounder *b)
 {
-    stc_tick host = stc_s_to_tick(b->s->stack.host_s_per_step);
+    stc_tick host = stc_s_to_tick(stc_low_step_s(b->s));
     if (!fsdp(b) && !(zero12(b) && b->s->stack.overlap_param_gather)) return host;
     int32_t n = n_blocks(b, 0);
     if (n == 0) return host;

@@ -160,7 +160,7 @@ int stc_b_pipeline(struct stc_bounder *b, stc_tick start)
                      .arena = &b->scratch};
     stc_arena_reset(&b->scratch);
     if (!take(b, &p)) return 0;
-    stc_tick host = stc_s_to_tick(b->s->stack.host_s_per_step);
+    stc_tick host = stc_s_to_tick(stc_low_step_s(b->s));
     for (int32_t s = 0; s < l->pp; s++)
         p.now[s] = s == 0 ? start : host;
     for (int moved = 1; moved;) {

@@ -156,7 +156,7 @@ static void one_unit(struct stc_bounder *b, const struct stc_optime *t,
                                b->diag);
     if (b->err == STC_OK) b->err = stc_optime(&b->scratch, t, &ops, &w);
     if (b->err != STC_OK) return;
-    double each = b->s->stack.host_s_per_launch, host = each * f.n_launches;
+    double each = stc_low_launch_s(b->s), host = each * f.n_launches;
     if (b->s->stack.launch_blocking) { /* a part of the compute stream */
         f.total += stc_s_to_tick(host);
         w.total += stc_s_to_tick(each * w.n_launches);

@@ -46,6 +46,23 @@ struct unit_cache {        /* of the stages whose groups look alike */
     struct stc_group_shape shape[STC_AXIS_COUNT]; /* theirs */
 };
 
+/* Weights of products; in all with norms (scale and shift) and biases, which a
+ * convolution in front of a norm has not. */
+static int32_t count_tensors(const struct stc_model *m, const struct stc_ops *fwd,
+                             int32_t *all)
+{
+    int32_t weights = 0, norms = 0;
+    for (int32_t i = 0; i < fwd->n; i++) {
+        const struct stc_op *op = &fwd->ops[i];
+        weights += op->kind == STC_OP_GROUPED ||
+                   (op->kind == STC_OP_GEMM && op->shape.gemm.batch <= 1);
+        norms += op->kind == STC_OP_MEMBOUND && op->shape.mem.op == STC_MEMOP_NORM_FWD;
+    }
+    int32_t bare = m->kind == STC_MODEL_CNN ? norms : m->linear_bias ? 0 : weights;
+    *all = 2 * weights - bare + 2 * norms;
+    return weights;
+}
+
 static void build_unit(struct stc_low *w, enum stc_block block, int32_t layer,
                        int recomputed, struct stc_unit *u)
 {
@@ -56,10 +73,15 @@ static void build_unit(struct stc_low *w, enum stc_block block, int32_t layer,
     w->err = stc_build_fwd(w->o->a, &w->b, block, layer, &ops, w->diag);
     if (w->err != STC_OK) return;
     u->keep_bytes = stc_build_keep_bytes(&ops, &w->b, recomputed);
+    int32_t n_weights = count_tensors(w->b.model, &ops, &u->n_tensors);
     w->err = stc_optime(w->o->a, &w->time, &ops, &u->fwd);
     if (w->err == STC_OK)
         w->err = stc_build_bwd(w->o->a, &w->b, block, layer, recomputed, &ops, w->diag);
     if (w->err == STC_OK) w->err = stc_optime(w->o->a, &w->time, &ops, &u->bwd);
+    if (w->err == STC_OK && stc_low_fsdp(w)) {
+        u->fwd.n_launches += n_weights * w->b.stack->gather_tensor_launches;
+        u->bwd.n_launches += n_weights * w->b.stack->gather_tensor_launches;
+    }
 }
 
 static void layer_unit(struct stc_low *w, struct unit_cache *cache, int32_t layer,
@@ -115,6 +137,8 @@ static void build_chunk(struct stc_low *w, struct unit_cache *cache, int32_t chu
         build_unit(w, STC_BLOCK_MTP, i, 0, &c->units[c->n++]);
     if (c->last && w->err == STC_OK)
         build_unit(w, STC_BLOCK_HEAD, 0, 0, &c->units[c->n++]);
+    for (int32_t i = 0; i < c->n; i++)
+        w->n_tensors += c->units[i].n_tensors;
     w->t->n_layers += n;
     struct stc_param_count p = stc_low_chunk_params(w, chunk);
     w->t->n_params += p.dense + p.expert;
@@ -338,7 +362,7 @@ static enum stc_err lower_stage(struct stc_lowered *o, int32_t stage,
         .s = s, .p = o->p, .axis_shape = w->shape, .force = stc_low_force(s)};
     stc_low_overlap(o->p, &w->time.overlap);
     w->stage = stage;
-    w->host_s_per_launch = s->stack.host_s_per_launch;
+    w->host_s_per_launch = stc_low_launch_s(s);
     w->diag = diag;
     for (int x = 0; x < STC_AXIS_COUNT; x++) {
         struct stc_group g =

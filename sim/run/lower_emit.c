@@ -111,10 +111,15 @@ uint32_t stc_low_segment(struct stc_low *w, const struct stc_segment *seg)
 
 void stc_low_host(struct stc_low *w, int32_t n_launches)
 {
-    if (!w->host_bound || n_launches == 0) return;
+    stc_low_host_busy(w, stc_s_to_tick(w->host_s_per_launch * (double)n_launches));
+}
+
+void stc_low_host_busy(struct stc_low *w, stc_tick ticks)
+{
+    if (!w->host_bound || ticks == 0) return;
     struct stc_task *t = stc_low_task(w, STC_STREAM_HOST, STC_TASK_WORK);
     if (!t) return;
-    t->amount = stc_s_to_tick(w->host_s_per_launch * (double)n_launches);
+    t->amount = ticks;
     t->cls = STC_WORK_HOST;
     struct stc_segment seg = {.item = w->item, .name = "launch"};
     seg.part_ticks[STC_PART_HOST] = t->amount;

@@ -209,6 +209,26 @@ void stc_low_host_update(struct stc_low *w, double n_owned)
     stc_low_cut(w);
 }
 
+/* ---- pace ---- */
+
+static double thread_speed(const struct stc_scenario *s)
+{
+    double speed = s->cluster.node.thread_speed;
+    return speed > 0 ? speed : 1;
+}
+
+double stc_low_launch_s(const struct stc_scenario *s)
+{
+    double watched = s->train.profiler ? s->stack.profiled_s_per_launch : 0;
+    return s->stack.host_s_per_launch / thread_speed(s) +
+           watched * s->cluster.node.timer_cost;
+}
+
+double stc_low_step_s(const struct stc_scenario *s)
+{
+    return s->stack.host_s_per_step / thread_speed(s);
+}
+
 /* ---- data ---- */
 
 /* Seconds of a step's samples: the loaders of a node share its cores. */

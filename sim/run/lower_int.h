@@ -12,6 +12,7 @@ struct stc_unit {
     int32_t layer;
     double keep_bytes; /* on the GPU */
     double away_bytes; /* on the host, until the backward */
+    int32_t n_tensors; /* parameters, as tensors */
 };
 
 struct stc_chunk {
@@ -29,8 +30,8 @@ struct stc_low {
     struct stc_group_shape shape[STC_AXIS_COUNT];
     struct stc_chunk *chunks; /* [vp] */
     int32_t stage;
-    double host_s_per_launch;
-    int host_bound; /* the host stream is there */
+    double host_s_per_launch, n_tensors; /* parameters of the stage, as tensors */
+    int host_bound;                      /* the host stream is there */
     /* the block being written */
     struct stc_task *buf[STC_STREAM_COUNT];
     uint32_t n[STC_STREAM_COUNT], cap[STC_STREAM_COUNT];
@@ -56,6 +57,7 @@ struct stc_task *stc_low_join_op(struct stc_low *w, enum stc_stream s,
                                  const struct stc_comm_op *op);
 struct stc_task *stc_low_join(struct stc_low *w, enum stc_stream s, enum stc_slot slot,
                               enum stc_coll coll, double bytes);
+void stc_low_host_busy(struct stc_low *w, stc_tick ticks);
 void stc_low_host(struct stc_low *w, int32_t n_launches);
 uint32_t stc_low_segment(struct stc_low *w,
                          const struct stc_segment *seg); /* its number: a WORK's tag */
@@ -75,6 +77,10 @@ void stc_low_cut(struct stc_low *w);
 int32_t stc_low_block_end(struct stc_low *w);
 
 /* What the scenario pins of NCCL. */
+/* The host's time for a launch and for a step's odds and ends: the stack's, on this
+ * node's cores, with the profiler if it watches. */
+double stc_low_launch_s(const struct stc_scenario *s);
+double stc_low_step_s(const struct stc_scenario *s);
 struct stc_coll_force stc_low_force(const struct stc_scenario *s);
 void stc_low_overlap(const struct stc_run_params *p, struct stc_overlap_params *out);
 

@@ -279,11 +279,25 @@ void stc_low_item(struct stc_low *w, const struct stc_item_variant *v)
 
 /* ---- the ends of a step ---- */
 
+/* What the optimizer's step does tensor by tensor, in the host's time: kernels of a
+ * few microseconds, and between them waits for their results. */
+static double tensors_s(const struct stc_low *w)
+{
+    const struct stc_stack *k = w->b.stack;
+    int flat = w->b.layout->shard != STC_SHARD_NONE ||
+               w->b.train->precision == STC_DTYPE_FP32 ||
+               w->b.train->precision == STC_DTYPE_TF32;
+    return w->n_tensors * w->host_s_per_launch *
+           (flat ? k->step_flat_launches : k->step_tensor_launches);
+}
+
 void stc_low_begin_step(struct stc_low *w)
 {
     w->item = 3;
     w->name = "step";
-    stc_low_add(w, STC_PART_HOST, stc_s_to_tick(w->b.stack->host_s_per_step));
+    stc_tick odds = stc_s_to_tick(stc_low_step_s(w->time.s));
+    stc_low_add(w, STC_PART_HOST, odds);
+    stc_low_host_busy(w, odds); /* the thread that launches does them */
     stc_low_loader_begin(w);
     stc_low_host_begin(w);
     stc_low_cut(w);
@@ -314,6 +328,7 @@ void stc_low_end_step(struct stc_low *w)
     stc_low_need(w, stc_low_mark(w, STC_STREAM_REDUCE));
     stc_low_need(w, stc_low_mark(w, STC_STREAM_GATHER));
     stc_low_need(w, stc_rel(STC_STREAM_BSEND, 0));
+    stc_low_add(w, STC_PART_HOST, stc_s_to_tick(tensors_s(w)));
     if (axis_n(w, STC_AXIS_WORLD) > 1) {
         stc_low_add(w, STC_PART_OPTIMIZER, 0);
         stc_low_cut(w);
