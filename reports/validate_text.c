@@ -75,6 +75,66 @@ static void score(const char *what, double value, int n_sources, int forecast, i
                     stc_fmt_pct(&g, large));
 }
 
+/* A figure as its quantity's name says: s, bytes, or as it stands. */
+static const char *figure(struct stc_fmt *f, const struct stc_vcase *k, double v)
+{
+    size_t n = strlen(k->quantity);
+    if (isnan(v)) return "-";
+    if (n > 6 && strcmp(k->quantity + n - 6, "_bytes") == 0) return stc_fmt_gib(f, v);
+    if (k->is_mem) return v > 0 ? "yes" : "no";
+    if (n > 2 && strcmp(k->quantity + n - 2, "_s") == 0 &&
+        strcmp(k->quantity, "samples_per_s") != 0)
+        return stc_fmt_s(f, v);
+    return stc_fmt_num(f, v);
+}
+
+static void judged_row(const struct stc_vrow *row, const struct stc_vcase *k,
+                       struct stc_text *out)
+{
+    struct stc_fmt f, g, h;
+    char allowed[24], what[24];
+    size_t n = strlen(k->quantity);
+    snprintf(what, sizeof what, "%s", k->quantity);
+    if (n > 6 && n < sizeof what && strcmp(what + n - 6, "_bytes") == 0)
+        what[n - 6] = '\0';
+    if (k->tolerance >= 1)
+        snprintf(allowed, sizeof allowed, "x %.1f", k->tolerance);
+    else
+        snprintf(allowed, sizeof allowed, "%.0f %%", 100 * k->tolerance);
+    stc_text_printf(out, "%-6.6s %-7.7s %-21.21s %-20.20s %10s %10s %8s %5s %s\n",
+                    row->id, row->source, row->scenario ? row->scenario : "", what,
+                    figure(&f, k, k->measured), figure(&g, k, k->predicted),
+                    isnan(k->predicted)
+                        ? "-"
+                        : stc_fmt_signed_pct(&h, k->predicted / k->measured - 1),
+                    allowed, stc_validate_held(k) ? "" : "NO");
+    if (isnan(k->predicted)) stc_text_printf(out, "%15s%s\n", "", row->note);
+}
+
+/* Tables that say how near is near enough: every row, and what was not compared. */
+static void judged(const struct stc_vreport *r, struct stc_text *out)
+{
+    if (r->n_judged == 0) return;
+    stc_fmt_section(out, "Row by row");
+    stc_text_printf(out, "%-6s %-7s %-21s %-20s %10s %10s %8s %5s %s\n", "row",
+                    "source", "scenario", "quantity", "measured", "forecast", "error",
+                    "may", "held");
+    for (int i = 0; i < r->n_rows; i++)
+        for (int c = 0; c < r->rows[i].n_cases; c++)
+            judged_row(&r->rows[i], &r->rows[i].cases[c], out);
+    stc_fmt_section(out, "Not compared");
+    for (int i = 0; i < r->n_rows; i++) {
+        const char *why = r->rows[i].why_not;
+        int n = 0, seen = 0;
+        for (int k = 0; why && k < r->n_rows; k++) {
+            if (!r->rows[k].why_not || strcmp(r->rows[k].why_not, why) != 0) continue;
+            seen |= k < i;
+            n++;
+        }
+        if (why && !seen) stc_text_printf(out, "%4d  %s\n", n, why);
+    }
+}
+
 void stc_report_validate(const struct stc_vreport *r, struct stc_text *out)
 {
     struct stc_fmt f;
@@ -84,6 +144,7 @@ void stc_report_validate(const struct stc_vreport *r, struct stc_text *out)
                     r->n_rows, r->kind);
     table(r->title, r->time, r->n_time, out);
     table("Peak memory", r->mem_kinds, r->n_mem_kinds, out);
+    judged(r, out);
     stc_fmt_section(out, "Score");
     score(r->is_query ? "forecast" : "step time", r->time_score, r->n_time,
           r->n_time_forecast, r->n_time_rows, r->time, out);
@@ -96,6 +157,9 @@ void stc_report_validate(const struct stc_vreport *r, struct stc_text *out)
         stc_text_printf(out, ", memory %s", stc_fmt_pct(&f, r->mem_left_out));
     if (!isnan(r->time_left_out))
         stc_text_put(out, ": each source by numbers fitted without it\n");
+    if (r->n_judged)
+        stc_text_printf(out, "%-10s %d of %d rows lie within what their table allows\n",
+                        "held", r->n_held, r->n_judged);
     if (r->n_time_forecast)
         stc_text_printf(
             out, "%-10s %s of the measured times lie inside the 90 %% interval\n",
@@ -197,6 +261,12 @@ static json_t *rows_json(const struct stc_vreport *r)
             stc_json_put(j, "predicted", stc_json_num(k->predicted));
             stc_json_put(j, "lo90", stc_json_num(k->lo90));
             stc_json_put(j, "hi90", stc_json_num(k->hi90));
+            if (r->rows[i].scenario)
+                stc_json_put(j, "scenario", json_string(r->rows[i].scenario));
+            if (k->tolerance > 0) {
+                stc_json_put(j, "tolerance", stc_json_num(k->tolerance));
+                stc_json_put(j, "held", json_boolean(stc_validate_held(k)));
+            }
             stc_json_put(j, "note", json_string(r->rows[i].note));
             json_array_append_new(list, j);
         }

@@ -1,12 +1,10 @@
 /*
- * test_course.c - the training exercises of the course (tests/data/truth/course.csv)
- * against what its notebooks printed, within the tolerances that the course's
- * acceptance table gives: scenarios/course.
- *
- * A row whose forecast misses its tolerance today carries the reason and a wider
- * bound, so that it can get better but not worse.
+ * test_course.c - the training exercises of the course (scenarios/course) against
+ * what its notebooks printed (tests/data/truth/course.csv), within the tolerances of
+ * the course's acceptance table; `stepcast validate tests/data/truth/course.csv`
+ * prints the same.
  */
-#include "sim/run/step.h"
+#include "sim/study/validate.h"
 
 #include "calib/load_coll.h"
 #include "calib/load_cost.h"
@@ -46,120 +44,109 @@ static void simulate(const char *name, struct stc_arena *a, struct stc_scenario 
     stc_assert_ok(stc_step_run(s, &params, a, r, &diag), &diag);
 }
 
-/* ==== every exercise ==== */
+/* ==== every row of the table ==== */
 
-static const char tf32[] =
-    "products of heads of 24 and unfused fp32 softmax are slower on A100 than the cost "
-    "model's TF32; host time of the early Megatron-LM";
-static const char eager[] =
-    "backward temporaries: eager attention holds one copy of the scores, two are "
-    "counted";
-
-static const struct row {
-    const char *name;
-    const char *time_id, *mem_id; /* rows of course.csv; NULL: none */
-    double time_tol, mem_tol;     /* 0: not measured, or with a profiler running */
-    int fits;
-    const char *off; /* why the bound is wider than the course's; NULL: it is not */
-} rows[] = {
-    {"l1_02_dp1_v100", "ct036", "ct032", 0.10, 0.05, 1, NULL},
-    {"l1_02_dp2_v100", "ct037", NULL, 0.10, 0.05, 1, NULL},
-    {"l1_03_dp4_v100", "ct049", "ct066", 0.10, 0.05, 1, NULL},
-    {"l1_03_oom_v100", NULL, NULL, 0, 0, 0, NULL},
-    {"l1_03_tp2pp2_v100", "ct092", "ct096", 0.15, 0.05, 1, NULL},
-    {"l1_04_fp16_v100", "ct102", "ct108", 0.15, 0.05, 1, NULL},
-    {"l1_04_recompute_v100", "ct110", "ct109", 0, 0.05, 1, NULL},
-    {"l1_04_accumulate_v100", "ct112", "ct111", 0, 0.05, 1, NULL},
-    {"l1_02_dp1_a100", "ct025", "ct027", 0.27, 0.05, 1, tf32},
-    {"l1_03_dp4_a100", "ct044", "ct046", 0.10, 0.05, 1, NULL},
-    {"l1_03_oom_a100", NULL, NULL, 0, 0, 0, NULL},
-    {"l1_03_tp2pp2_a100", "ct083", "ct089", 0.33, 0.05, 1, tf32},
-    {"l1_03_dp4_nemo", "ct070", "ct079", 0.10, 0.05, 1, NULL},
-    {"l1_03_oom_nemo", NULL, NULL, 0, 0, 0, NULL},
-    {"l1_03_tp2pp2_nemo", "ct101", "ct099", 0.23, 0.10, 1,
-     "whole activations are sent by both tensor-parallel ranks; NeMo cuts them"},
-    {"l1_04_fp16_nemo", "ct114", "ct113", 0.15, 0.05, 1, NULL},
-    {"l1_04_recompute_nemo", "ct119", "ct118", 0.15, 0.05, 1, NULL},
-    {"l1_04_accumulate_nemo", "ct121", "ct120", 0.15, 0.06, 1, NULL},
-    {"l1_06_cnn_v100", "ct131", NULL, 0.30, 0, 1, NULL},
-    {"l1_06_cnn_a100", "ct129", NULL, 0.30, 0, 1, NULL},
-    {"as_2_v100", "ct161", "ct162", 0.20, 0.05, 1, NULL},
-    {"as_2_a100", "ct157", "ct158", 0.32, 0.05, 1, tf32},
-    {"as_3_v100", "ct163", "ct164", 0.20, 0.05, 1, NULL},
-    {"as_4_v100", "ct167", "ct168", 0.20, 0.25, 1, eager},
-    {"as_5_v100", "ct171", "ct172", 0.20, 0.12, 1, eager},
+/* Rows whose forecast misses its tolerance today, why, and a bound (a share, or from
+ * 1 on a factor), so that it can get better but not worse. */
+static const struct known {
+    const char *id;
+    double bound;
+    const char *why;
+} known[] = {
+    {"ct138", 0.20,
+     "cuDNN's workspace stands early, activations late: both are counted"},
+    {"ct172", 0.12,
+     "1.1 GiB that DeepSpeed keeps between steps (its own MemAllocated)"},
+    {"ct175", 0.12, "the same"},
 };
 
-START_TEST(course_exercise_is_forecast)
+static const struct known *known_of(const char *id)
 {
-    static struct stc_scenario s;
-    const struct row *row = &rows[_i];
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(known[i].id, id) == 0) return &known[i];
+    return NULL;
+}
+
+START_TEST(course_rows_are_forecast_within_their_tolerances)
+{
     struct stc_arena a = STC_ARENA_INIT;
-    struct stc_result r;
-    simulate(row->name, &a, &s, &r);
-    double time = s.said.p_step > 0 ? r.step_s / s.said.p_step - 1 : 0;
-    double mem =
-        s.said.p_mem > 0 ? r.peak_bytes[STC_MEMREP_ALLOCATED] / s.said.p_mem - 1 : 0;
-    ck_assert_msg(row->time_tol <= 0 || fabs(time) <= row->time_tol,
-                  "%s: step %.1f ms, %+.1f %% off", row->name, r.step_s * 1e3,
-                  100 * time);
-    ck_assert_msg(row->mem_tol <= 0 || fabs(mem) <= row->mem_tol,
-                  "%s: %.0f MiB, %+.1f %% off", row->name,
-                  r.peak_bytes[STC_MEMREP_ALLOCATED] / 1048576, 100 * mem);
-    ck_assert_msg(r.fits == row->fits, "%s: fits %d", row->name, r.fits);
+    struct stc_diag diag = {""};
+    struct stc_vreport r;
+    const struct stc_vopts all = {0};
+    stc_assert_ok(
+        stc_validate_file(&a, "tests/data/truth/course.csv", &params, &all, &r, &diag),
+        &diag);
+    ck_assert_int_ge(r.n_judged, 80);
+    for (int i = 0; i < r.n_rows; i++)
+        for (int c = 0; c < r.rows[i].n_cases; c++) {
+            struct stc_vcase k = r.rows[i].cases[c];
+            const struct known *x = known_of(r.rows[i].id);
+            ck_assert_msg(!x || !stc_validate_held(&k), "%s is held now: take it out",
+                          r.rows[i].id);
+            if (x) k.tolerance = x->bound;
+            ck_assert_msg(stc_validate_held(&k), "%s %s %s: measured %g, forecast %g",
+                          r.rows[i].id, r.rows[i].scenario, k.quantity, k.measured,
+                          k.predicted);
+        }
     stc_arena_free(&a);
 }
 END_TEST
 
-/* ==== the scenarios carry the table's figures ==== */
+/* ==== the scenarios are what the rows describe ==== */
 
-/* A cell in SI: seconds or bytes. The assessment's GB are DeepSpeed's 2^30; of a rate
- * the time of `batch` samples; of a list its first. */
-static double si(const char *value, const char *unit, double batch)
+static double cell_number(const struct stc_csv *csv, const char *column)
 {
-    static const struct {
-        const char *unit;
-        double scale;
-    } units[] = {{"ms", 1e-3}, {"us", 1e-6}, {"MiB", 1048576}, {"GB", 1073741824}};
-    double v = strtod(value, NULL);
-    if (strcmp(unit, "samples/s") == 0) return batch / v;
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strcmp(units[i].unit, unit) == 0) return v * units[i].scale;
-    ck_abort_msg("unit %s", unit);
-    return 0;
+    const char *text = stc_csv_text(csv, stc_csv_col(csv, column));
+    return text[0] ? strtod(text, NULL) : (double)NAN;
 }
 
-static double table_value(const char *id, double batch)
+static void same(const struct stc_csv *csv, const char *column, double ours)
 {
+    double v = cell_number(csv, column);
+    ck_assert_msg(isnan(v) || fabs(v - ours) < 0.5, "%s: %s is %g, the scenario has %g",
+                  stc_csv_text(csv, stc_csv_col(csv, "id")), column, v, ours);
+}
+
+static void row_is_scenario(const struct stc_csv *csv, struct stc_scenario *s)
+{
+    struct stc_diag diag = {""};
+    stc_assert_ok(stc_scenario_resolve(s, &diag), &diag);
+    same(csv, "nodes", s->cluster.n_nodes);
+    /* the baseline has four GPUs and uses one: nn.DataParallel with a batch of 1 */
+    if (strcmp(stc_csv_text(csv, stc_csv_col(csv, "exercise")), "AS-1") != 0) {
+        same(csv, "gpus_per_node", s->cluster.node.n_gpus);
+        same(csv, "dp", s->layout.dp);
+    }
+    same(csv, "tp", s->layout.tp);
+    same(csv, "pp", s->layout.pp);
+    same(csv, "mbs", s->layout.micro_batch);
+    same(csv, "gbs", s->train.global_batch);
+    if (s->model.kind == STC_MODEL_CNN) return;
+    same(csv, "layers", s->model.n_layers);
+    same(csv, "hidden", s->model.hidden);
+    same(csv, "heads", s->model.n_heads);
+}
+
+START_TEST(course_scenarios_are_what_the_rows_describe)
+{
+    static const char path[] = "tests/data/truth/course.csv";
+    static struct stc_scenario s;
     struct stc_csv csv;
     struct stc_diag diag = {""};
     bool got = true;
-    double v = (double)NAN;
-    stc_assert_ok(stc_csv_open(&csv, "tests/data/truth/course.csv", &diag), &diag);
-    while (isnan(v)) {
+    int n = 0;
+    stc_assert_ok(stc_csv_open(&csv, path, &diag), &diag);
+    for (;;) {
         stc_assert_ok(stc_csv_next(&csv, &got, &diag), &diag);
-        ck_assert_msg(got, "no row %s", id);
-        if (strcmp(stc_csv_text(&csv, stc_csv_col(&csv, "id")), id) == 0)
-            v = si(stc_csv_text(&csv, stc_csv_col(&csv, "value")),
-                   stc_csv_text(&csv, stc_csv_col(&csv, "unit")), batch);
+        if (!got) break;
+        if (stc_validate_emit(path, stc_csv_text(&csv, stc_csv_col(&csv, "id")), &s,
+                              NULL) != STC_OK)
+            continue; /* served requests, formulas: no scenario */
+        row_is_scenario(&csv, &s);
+        n++;
     }
     stc_csv_close(&csv);
-    return v;
-}
-
-START_TEST(course_scenario_carries_the_figure_of_the_table)
-{
-    static struct stc_scenario s;
-    const struct row *row = &rows[_i];
-    char path[160];
-    struct stc_diag diag = {""};
-    snprintf(path, sizeof path, "scenarios/course/%s.yaml", row->name);
-    stc_scenario_init(&s);
-    stc_assert_ok(stc_scenario_load_file(&s, path, &diag), &diag);
-    if (row->time_id)
-        stc_assert_near(s.said.p_step, table_value(row->time_id, s.said.global_batch),
-                        0.02);
-    if (row->mem_id) stc_assert_near(s.said.p_mem, table_value(row->mem_id, 0), 0.001);
+    ck_assert_int_ge(n, 140);
 }
 END_TEST
 
@@ -270,10 +257,8 @@ static Suite *course_suite(void)
     TCase *t = tcase_create("course");
     tcase_add_unchecked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
-    tcase_add_loop_test(t, course_exercise_is_forecast, 0,
-                        (int)(sizeof rows / sizeof rows[0]));
-    tcase_add_loop_test(t, course_scenario_carries_the_figure_of_the_table, 0,
-                        (int)(sizeof rows / sizeof rows[0]));
+    tcase_add_test(t, course_rows_are_forecast_within_their_tolerances);
+    tcase_add_test(t, course_scenarios_are_what_the_rows_describe);
     tcase_add_test(t, course_accumulation_is_four_computes_and_one_reduction);
     tcase_add_test(t, course_network_eats_the_second_node);
     tcase_add_test(t, course_zero1_states_are_what_deepspeed_prints);

@@ -154,6 +154,7 @@ static enum stc_err row_matches(const struct stc_csv *csv, const struct stc_vopt
 static enum stc_err read_cases(const struct stc_csv *csv, const struct stc_vkind *kind,
                                struct stc_vrow *row, struct stc_diag *diag)
 {
+    if (kind->read_line) return kind->read_line(csv, row, diag);
     for (int q = 0; q < kind->n_quantities && row->n_cases < STC_VQ_MAX; q++) {
         const struct stc_vquantity *k = &kind->quantities[q];
         double v = 0;
@@ -338,6 +339,7 @@ static void forecast(const struct stc_vkind *kind, const struct stc_run_params *
     struct stc_scenario s;
     struct stc_result r;
     struct stc_diag diag = {""};
+    if (in->row->why_not) return;
     memset(&r, 0, sizeof r);
     enum stc_err err = make_scenario(kind, own, in->cell, &s, &diag);
     if (err == STC_OK) err = stc_settle_run(&s, p, a, &r, &diag);
@@ -347,7 +349,8 @@ static void forecast(const struct stc_vkind *kind, const struct stc_run_params *
     }
     struct stc_vctx c = {.kind = kind, .cell = in->cell};
     const char *framework = stc_vctx_cell(&c, "framework");
-    if (strncmp(s.said.framework, framework, strlen(framework)) != 0)
+    if (!s.said.stack_use[0] &&
+        strncmp(s.said.framework, framework, strlen(framework)) != 0)
         snprintf(note, note_size,
                  "framework \"%s\" is not in models/stacks: forecast as %s", framework,
                  s.stack.name);

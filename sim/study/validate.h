@@ -43,13 +43,18 @@ struct stc_vcase {
     int is_mem;
     double measured, predicted; /* predicted NaN: none, the row's note says why */
     double lo90, hi90;          /* NaN: not known */
-    double plain; /* physics × efficiency alone; NaN for scenario kinds */
+    double plain;     /* physics × efficiency alone; NaN for scenario kinds */
+    double tolerance; /* the share that the table's own acceptance allows, from 1 on the
+                       * factor either way; NaN or 0: none is said */
 };
 
 struct stc_vrow {
     const char *id, *source, *mem_kind;
     int line;         /* in the file */
     const char *note; /* "" or why there is no forecast */
+    const char
+        *scenario; /* the preset that the row was run as; NULL: of its own cells */
+    const char *why_not; /* why its figure is not compared; NULL where it is */
     int n_cases;
     struct stc_vcase cases[STC_VQ_MAX];
     /* kept with opts.keep_parts */
@@ -83,6 +88,7 @@ struct stc_vreport {
     int n_mem_kinds;
     double time_score, mem_score;       /* mean over sources of their MAPE */
     double time_left_out, mem_left_out; /* of their left_out; NaN: not of these rows */
+    int n_judged, n_held;               /* cases with a tolerance; of them within it */
     int n_time_forecast, n_mem_forecast, n_time_rows, n_mem_rows;
     double inside90; /* share of time rows inside their interval */
 };
@@ -118,6 +124,9 @@ STC_MUST_USE enum stc_err stc_validate_emit_text(const struct stc_run_params *p,
                                                  const char *path, const char *id,
                                                  struct stc_text *out,
                                                  struct stc_diag *diag);
+
+/* Whether a case lies within its tolerance. */
+int stc_validate_held(const struct stc_vcase *k);
 
 /* ==== for fits ==== */
 
@@ -195,6 +204,10 @@ struct stc_vkind {
     int n_cols;
     const struct stc_vquantity *quantities;
     int n_quantities;
+    /* Of long tables, a figure a line: finds the cases, instead of the quantities'
+     * columns. What it reads beyond `cols` no forecast sees. NULL: a wide table. */
+    enum stc_err (*read_line)(const struct stc_csv *csv, struct stc_vrow *row,
+                              struct stc_diag *diag);
 };
 
 extern const struct stc_vkind *const stc_vkinds[]; /* ends with NULL */

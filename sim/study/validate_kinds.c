@@ -270,6 +270,7 @@ static const struct stc_vkind training = {.name = "training",
 
 /* The first whose signature fits: the narrower before the wider. */
 const struct stc_vkind *const stc_vkinds[] = {&training,
+                                              &stc_vkind_course,
                                               &stc_vkind_gemm_torch,
                                               &stc_vkind_gemm,
                                               &stc_vkind_attention_prefill,

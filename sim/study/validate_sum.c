@@ -39,6 +39,13 @@ static void add_case(struct stc_vsum *s, const char *id, const struct stc_vcase 
     }
 }
 
+int stc_validate_held(const struct stc_vcase *k)
+{
+    double ratio = k->predicted / k->measured;
+    if (k->tolerance >= 1) return ratio <= k->tolerance && ratio >= 1 / k->tolerance;
+    return fabs(ratio - 1) <= k->tolerance; /* a NaN is not */
+}
+
 static double finish(struct stc_vsum *sums, int n)
 {
     double score = 0;
@@ -56,7 +63,9 @@ static void add_row(struct stc_vreport *r, const struct stc_vrow *row, int *insi
 {
     for (int c = 0; c < row->n_cases; c++) {
         const struct stc_vcase *k = &row->cases[c];
-        int have = !isnan(k->predicted);
+        int have = !isnan(k->predicted), judged = k->tolerance > 0;
+        r->n_judged += judged;
+        r->n_held += judged && stc_validate_held(k);
         if (k->is_mem) {
             add_case(sum_of(r->mem, &r->n_mem, row->source, NULL), row->id, k);
             add_case(sum_of(r->mem_kinds, &r->n_mem_kinds, row->source, row->mem_kind),
