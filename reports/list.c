@@ -6,6 +6,7 @@
 #include "models/stack.h"
 #include "reports/fmt.h"
 #include "reports/json_util.h"
+#include "reports/link_text.h"
 #include "scenarios/catalogues.h"
 #include "scenarios/scenario.h"
 #include "sim/base/bind.h"
@@ -285,6 +286,7 @@ static int find(const struct stc_catalogues *own, const char *name, const char *
     } else if (stc_hw_find_node(hw_of(own), name, &node, NULL) == STC_OK) {
         *kind = "node";
         stc_bind_write_yaml(&stc_hw_node_keys, node, NULL, true, yaml);
+        stc_report_link_matrix(hw_of(own), name, yaml);
     } else if (stc_hw_find_fabric(hw_of(own), name, &fabric, NULL) == STC_OK) {
         *kind = "fabric";
         stc_bind_write_yaml(&stc_fabric_keys, fabric, NULL, true, yaml);

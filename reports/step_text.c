@@ -149,6 +149,13 @@ void stc_report_headline(const struct stc_scenario *s, const struct stc_result *
     put_line(out, "step time", ANSWER, &t);
     put_tokens(s, r, &t);
     put_line(out, "tokens/s", ANSWER, &t);
+    if (s->said.total_tokens > 0 && r->tokens_per_s > 0) {
+        double days = s->said.total_tokens / r->tokens_per_s / 86400;
+        stc_text_printf(&t, "%.4g tokens take %s days, %s GPU-hours",
+                        s->said.total_tokens, stc_fmt_num(&f, days),
+                        stc_fmt_num(&g, days * 24 * s->n_gpus));
+        put_line(out, "training", ANSWER, &t);
+    }
     put_flop(r, &t);
     put_line(out, "TFLOP/s/GPU", ANSWER, &t);
     stc_text_printf(&t, "%s; HFU (recompute in) %s; of %s TFLOP/s",

@@ -33,6 +33,30 @@ static void point(struct stc_track *out, stc_tick t, double bytes)
     out->points[out->n_points++] = (struct stc_mem_point){t, bytes};
 }
 
+/* A short schedule is shown layer by layer, a long one item by item. */
+static int32_t layers_shown(const struct stc_lowered *low,
+                            const struct stc_stage_tmpl *t)
+{
+    enum { SHORT = 64, MOST = 128 };
+    int32_t n = t->n_layers / (low->s->layout.vp > 0 ? low->s->layout.vp : 1);
+    if (t->n_items > SHORT || n < 1) return 1;
+    return n < MOST ? n : MOST;
+}
+
+/* Activations come and go with the layers; what an item needs beside them stands
+ * until its first layer is through. */
+static void item_points(struct stc_track *out, stc_tick start, stc_tick end,
+                        int32_t layers, double before, const struct delta *d)
+{
+    point(out, start, before + d->before / layers + d->during);
+    for (int32_t k = 1; k <= layers; k++) {
+        double come = (double)(k < layers ? k + 1 : k) / layers,
+               gone = (double)k / layers;
+        point(out, start + (end - start) / layers * k,
+              before + d->before * come + d->after * gone);
+    }
+}
+
 enum stc_err stc_track_stage(struct stc_arena *a, const struct stc_lowered *low,
                              int32_t stage, const struct stc_mem_est *closed,
                              const struct stc_watch *w, struct stc_track *out)
@@ -40,8 +64,10 @@ enum stc_err stc_track_stage(struct stc_arena *a, const struct stc_lowered *low,
     const struct stc_stage_tmpl *t = &low->stages[stage];
     *out = (struct stc_track){0};
     int timed = w->item_start != NULL;
+    int32_t layers = layers_shown(low, t);
     if (timed) {
-        out->points = STC_NEW_N(a, struct stc_mem_point, (size_t)t->n_items * 3 + 1);
+        out->points = STC_NEW_N(a, struct stc_mem_point,
+                                (size_t)t->n_items * ((size_t)layers + 1) + 1);
         if (!out->points) return STC_ERR_NOMEM;
     }
     /* States do not move during a step: they are the closed form's by kind. */
@@ -59,10 +85,9 @@ enum stc_err stc_track_stage(struct stc_arena *a, const struct stc_lowered *low,
             out->peak_bytes = high;
             out->peak_item = i;
         }
-        if (timed && w->item_start[stage][i] >= 0 && (d.before != 0 || d.after != 0)) {
-            point(out, w->item_start[stage][i], high);
-            point(out, w->item_end[stage][i], now + d.after);
-        }
+        if (timed && w->item_start[stage][i] >= 0 && (d.before != 0 || d.after != 0))
+            item_points(out, w->item_start[stage][i], w->item_end[stage][i], layers,
+                        now - d.before, &d);
         now += d.after;
     }
     return STC_OK;
