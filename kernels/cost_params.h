@@ -193,7 +193,8 @@ enum { STC_FITTED_COUNT = STC_FAMILY_MOE_GEMM + 1 };
 #define STC_LOWERING_MAP(X)                                                   \
  X(DENSE, "dense", "no experts, GPU-bound")                                   \
  X(EXPERTS, "experts", "expert layers: routing, dispatchers, their releases") \
- X(HOST, "host", "a twentieth of the step or more waits for the host")
+ X(HOST, "host", "a twentieth of the step or more waits for the host")        \
+ X(GUESSED, "guessed", "another stack stands in for one that nobody described")
 enum stc_lowering {
 #define STC_LOWERING_ROW(id, name, meaning) STC_LOWERING_##id,
     STC_LOWERING_MAP(STC_LOWERING_ROW)

@@ -76,7 +76,9 @@ static void question(const struct stc_scenario *s, struct stc_text *out)
                     (int)s->layout.n_micro, (int)s->layout.micro_batch);
     put_line(out, "batch", QUESTION, &t);
     stc_text_printf(&t, "%s%s, %s, %s attention", s->stack_name,
-                    s->stack_unsaid ? " (the default: none is said)" : "",
+                    s->stack_unsaid    ? " (the default: none is said)"
+                    : s->stack_guessed ? " (stands in for what is not known)"
+                                       : "",
                     word(STC_KEY_precision, job->precision),
                     job->flash ? "fused" : "unfused");
     put_line(out, "software", QUESTION, &t);

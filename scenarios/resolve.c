@@ -215,7 +215,7 @@ enum stc_err stc_resolve_stack(struct stc_scenario *s, struct stc_diag *diag)
                             stc_said_or(s->said.year, STC_STACK_NEWEST),
                             stc_gen_name(s->cluster.gpu.gen), &s->stack, &why);
     } else {
-        s->stack_unsaid = 1;
+        s->stack_unsaid = s->stack_guessed = 1;
         err = stc_stack_find(own, default_stack, &s->stack, &why);
     }
     if (err != STC_OK) return stc_scenario_fail(s, row, diag, err, "%s", why.text);

@@ -106,9 +106,10 @@ struct stc_scenario {
     char node_name[64];
     char fabric_name[64];
     char gpu_name[64];
-    int32_t n_gpus;       /* of the job */
-    int32_t mem_kind;     /* which memory the person compares with: enum below */
-    int32_t stack_unsaid; /* 1: nobody named a stack, the default was taken */
+    int32_t n_gpus;        /* of the job */
+    int32_t mem_kind;      /* which memory the person compares with: enum below */
+    int32_t stack_unsaid;  /* 1: nobody named a stack, the default was taken */
+    int32_t stack_guessed; /* 1: it stands in for one that nobody described */
     /* resolved: what the forecast is made of */
     struct stc_model model;
     struct stc_cluster cluster;

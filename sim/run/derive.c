@@ -215,6 +215,7 @@ static void join_sigma(const struct stc_run *r, double exposed_s, int pipeline,
  * per class of step (calib/data/platform.yaml). */
 static enum stc_lowering lowering_class(const struct stc_run *r, double host_s)
 {
+    if (r->s->stack_guessed) return STC_LOWERING_GUESSED;
     if (r->s->model.n_experts > 0) return STC_LOWERING_EXPERTS;
     return host_s > r->out->step_s / 20 ? STC_LOWERING_HOST : STC_LOWERING_DENSE;
 }

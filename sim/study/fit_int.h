@@ -70,6 +70,8 @@ void fit_put_stack(const struct fit *f, const double *x, int stack,
 /* Settles and simulates the rows of a source (-1: all) with x; fills v->cases,
  * base, rel, lowering, settled. */
 void fit_settle(struct fit *f, const double *x, int source);
+/* The same of all rows as if nobody knew their frameworks. */
+void fit_settle_guessed(struct fit *f, const double *x);
 /* Fills node and moves of every row around f->x. */
 void fit_scan(struct fit *f);
 

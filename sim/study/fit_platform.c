@@ -152,35 +152,60 @@ static double sigma_needed(const struct fit_row *r)
     return sqrt(fmax(0, s * s - r->rel));
 }
 
-static enum stc_err sigmas(struct fit *f, struct stc_diag *diag)
+/* The sigma that 90 % of a class need (STC_LOWERING_COUNT: of all rows), NaN: few. */
+static double class_sigma(const struct fit *f, int k, double *scratch)
 {
     enum { FEW = 20 };
-    double *v = STC_NEW_N(f->a, double, (size_t)f->n_rows + 1);
-    int all_inside = 0, all = 0;
-    if (!v) return stc_fail(diag, STC_ERR_NOMEM, "fit: out of memory");
-    for (int k = STC_LOWERING_COUNT; k >= 0; k--) { /* first: all classes together */
-        size_t n = 0;
-        for (int i = 0; i < f->n_rows; i++)
-            if (has_residual(&f->rows[i]) &&
-                (k == STC_LOWERING_COUNT || f->rows[i].lowering == k))
-                v[n++] = sigma_needed(&f->rows[i]);
-        double s = n ? fmax(0.02, stc_quantile(v, n, 0.9)) : STC_LOWERING_SIGMA_PRIOR;
-        for (int c = 0; c < STC_LOWERING_COUNT; c++)
-            if (k == STC_LOWERING_COUNT || (c == k && n >= FEW))
-                f->out->cost->lowering_sigma_log[c] = round(s * 1000) / 1000;
-    }
+    size_t n = 0;
+    for (int i = 0; i < f->n_rows; i++)
+        if (has_residual(&f->rows[i]) &&
+            (k == STC_LOWERING_COUNT || f->rows[i].lowering == k))
+            scratch[n++] = sigma_needed(&f->rows[i]);
+    if (n < FEW) return (double)NAN;
+    return round(1000 * fmax(0.02, stc_quantile(scratch, n, 0.9))) / 1000;
+}
+
+/* Counts the rows of each class and those inside. Returns how many are inside. */
+static int count_inside(struct fit *f, int *all)
+{
+    int in[STC_LOWERING_COUNT] = {0}, n[STC_LOWERING_COUNT] = {0}, sum = 0;
     for (int i = 0; i < f->n_rows; i++) {
         const struct fit_row *r = &f->rows[i];
         if (!has_residual(r)) continue;
-        int in = sigma_needed(r) <= f->out->cost->lowering_sigma_log[r->lowering];
-        f->out->class_rows[r->lowering]++;
-        f->out->class_inside[r->lowering] += in;
-        all_inside += in;
-        all++;
+        in[r->lowering] +=
+            sigma_needed(r) <= f->out->cost->lowering_sigma_log[r->lowering];
+        n[r->lowering]++;
     }
-    for (int k = 0; k < STC_LOWERING_COUNT; k++)
-        if (f->out->class_rows[k]) f->out->class_inside[k] /= f->out->class_rows[k];
-    f->out->inside = all ? (double)all_inside / all : (double)NAN;
+    *all = 0;
+    for (int k = 0; k < STC_LOWERING_COUNT; k++) {
+        if (!n[k]) continue;
+        f->out->class_rows[k] = n[k];
+        f->out->class_inside[k] = (double)in[k] / n[k];
+        *all += n[k];
+        sum += in[k];
+    }
+    return sum;
+}
+
+/* Of every class from the rows of left-out sources; of stacks that are guessed from
+ * all rows once more, as if nobody knew their frameworks. */
+static enum stc_err sigmas(struct fit *f, struct stc_diag *diag)
+{
+    double *v = STC_NEW_N(f->a, double, (size_t)f->n_rows + 1),
+           *sigma = f->out->cost->lowering_sigma_log;
+    int all;
+    if (!v) return stc_fail(diag, STC_ERR_NOMEM, "fit: out of memory");
+    double any = class_sigma(f, STC_LOWERING_COUNT, v);
+    for (int k = 0; k < STC_LOWERING_COUNT; k++) {
+        double own = class_sigma(f, k, v);
+        sigma[k] = !isnan(own) ? own : !isnan(any) ? any : STC_LOWERING_SIGMA_PRIOR;
+    }
+    int inside = count_inside(f, &all);
+    f->out->inside = all ? (double)inside / all : (double)NAN;
+    fit_settle_guessed(f, f->x);
+    double guessed = class_sigma(f, STC_LOWERING_GUESSED, v);
+    if (!isnan(guessed)) sigma[STC_LOWERING_GUESSED] = guessed;
+    (void)count_inside(f, &all);
     return STC_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/study/settle.h"
+#include "sim/study/validate_kinds.h"
 
 #ifdef _OPENMP
 # include <omp.h>
@@ -54,19 +55,20 @@ static void one_more(struct fit *f)
 
 /* ==== centre ==== */
 
-static void settle_row(const struct fit *f, const double *x, struct stc_arena *a,
-                       struct fit_row *r)
+static void settle_row(const struct fit *f, const double *x, int guess,
+                       struct stc_arena *a, struct fit_row *r)
 {
     const struct stc_run_params p = {
         .cost = f->cost, .coll = f->params->coll, .overlap = f->params->overlap};
     struct stc_result out;
     r->settled = *r->said;
-    fit_put_stack(f, x, r->stack, &r->settled, 1);
+    int ok = !guess || stc_vrow_stand_in(&r->settled, NULL) == STC_OK;
+    if (!guess) fit_put_stack(f, x, r->stack, &r->settled, 1);
     memset(&out, 0, sizeof out);
     for (int c = 0; c < r->v->n_cases; c++)
         r->v->cases[c].predicted = (double)NAN;
-    int ok = stc_settle(&r->settled, &p, NULL) == STC_OK;
-    fit_put_stack(f, x, r->stack, &r->settled, 0);
+    ok = ok && stc_settle(&r->settled, &p, NULL) == STC_OK;
+    if (!guess) fit_put_stack(f, x, r->stack, &r->settled, 0);
     ok = ok && stc_step_run(&r->settled, &p, a, &out, NULL) == STC_OK;
     r->base[FIT_TIME] = ok ? out.step_s : (double)NAN;
     r->base[FIT_MEM] = ok ? out.peak_bytes[r->settled.mem_kind] : (double)NAN;
@@ -80,7 +82,7 @@ static void settle_row(const struct fit *f, const double *x, struct stc_arena *a
     r->lowering = out.lowering;
 }
 
-void fit_settle(struct fit *f, const double *x, int source)
+static void settle_rows(struct fit *f, const double *x, int source, int guess)
 {
     *f->cost = *f->params->cost;
     fit_put_cost(f, x, f->cost);
@@ -96,11 +98,21 @@ void fit_settle(struct fit *f, const double *x, int source)
             struct fit_row *r = &f->rows[i];
             if (!r->ok || (source >= 0 && r->source != source)) continue;
             stc_arena_reset(&mine);
-            settle_row(f, x, &mine, r);
+            settle_row(f, x, guess, &mine, r);
             one_more(f);
         }
         stc_arena_free(&mine);
     }
+}
+
+void fit_settle(struct fit *f, const double *x, int source)
+{
+    settle_rows(f, x, source, 0);
+}
+
+void fit_settle_guessed(struct fit *f, const double *x)
+{
+    settle_rows(f, x, -1, 1);
 }
 
 /* ==== nodes ==== */

@@ -3,6 +3,7 @@
 
 #include "scenarios/catalogues.h"
 #include "sim/study/settle.h"
+#include "sim/study/validate_kinds.h"
 #include "sim/study/validate_sum.h"
 
 #include <math.h>
@@ -22,83 +23,6 @@ struct input {
     const char *mem_kind;
     struct stc_vrow *row;
 };
-
-/* ==== cells ==== */
-
-const char *stc_vctx_cell(const struct stc_vctx *c, const char *column)
-{
-    for (int i = 0; i < c->kind->n_cols; i++)
-        if (strcmp(c->kind->cols[i].column, column) == 0) return c->cell[i];
-    return "";
-}
-
-static enum stc_err set_col(const struct stc_vcol *col, const struct stc_vctx *c,
-                            const char *cell, struct stc_scenario *s,
-                            struct stc_diag *diag)
-{
-    char text[256];
-    if (!cell[0] && !col->when_empty) return STC_OK;
-    if (col->conv == STC_VCONV_FN) return col->fn(c, cell, s, diag);
-    snprintf(text, sizeof text, "%s%s", cell, col->suffix ? col->suffix : "");
-    return stc_scenario_set(s, col->key, text, diag);
-}
-
-/* A framework that models/stacks does not know is forecast as the well-known one
- * of its age that works alike: sharded data parallel (DeepSpeed came first, then
- * FSDP, then FSDP2), or Megatron's tensor and pipeline parallelism. The row's
- * note says so. */
-static enum stc_err nearest_stack(struct stc_scenario *s, struct stc_diag *diag)
-{
-    struct stc_stack found;
-    int year = s->said.year > 0 ? s->said.year : STC_STACK_NEWEST;
-    if (!s->said.framework[0] || s->said.stack_use[0] ||
-        stc_stack_for(stc_catalogues_stacks(s->catalogues), s->said.framework, year,
-                      NULL, &found, NULL) == STC_OK)
-        return STC_OK;
-    int shard = s->said.shard - 1; /* 0 is auto */
-    const char *sharded = year < 2023   ? "DeepSpeed"
-                          : year < 2024 ? "PyTorch FSDP"
-                                        : "PyTorch FSDP2";
-    int fsdp = shard == STC_SHARD_ZERO3 || shard == STC_SHARD_HSDP;
-    return stc_scenario_set(s, "framework", fsdp ? sharded : "Megatron-LM", diag);
-}
-
-static enum stc_err make_scenario(const struct stc_vkind *kind,
-                                  const struct stc_catalogues *own,
-                                  const char *const *cell, struct stc_scenario *s,
-                                  struct stc_diag *diag)
-{
-    struct stc_vctx c = {.kind = kind, .cell = cell};
-    stc_scenario_init(s);
-    s->catalogues = own;
-    for (int i = 0; i < kind->n_cols; i++) {
-        enum stc_err err = set_col(&kind->cols[i], &c, cell[i], s, diag);
-        if (err != STC_OK) return err;
-    }
-    return nearest_stack(s, diag);
-}
-
-static enum stc_err make_query(const struct stc_vkind *kind, const char *const *cell,
-                               struct stc_query *q, struct stc_diag *diag)
-{
-    struct stc_vctx c = {.kind = kind, .cell = cell};
-    char text[256];
-    enum stc_err err = STC_OK;
-    stc_query_init(q, kind->query);
-    for (int i = 0; kind->fixed && kind->fixed[i].key && err == STC_OK; i++)
-        err = stc_query_set(q, kind->fixed[i].key, kind->fixed[i].value, diag);
-    for (int i = 0; i < kind->n_cols && err == STC_OK; i++) {
-        const struct stc_vcol *col = &kind->cols[i];
-        if (!cell[i][0] && !col->when_empty) continue;
-        if (col->conv == STC_VCONV_FN) {
-            if (col->qfn) err = col->qfn(&c, cell[i], q, diag);
-            continue;
-        }
-        snprintf(text, sizeof text, "%s%s", cell[i], col->suffix ? col->suffix : "");
-        err = stc_query_set(q, col->key, text, diag);
-    }
-    return err;
-}
 
 /* ==== reading ==== */
 
@@ -296,7 +220,7 @@ static enum stc_err answer(const struct stc_vkind *kind, const struct stc_run_pa
     const struct stc_hw *hw;
     struct stc_query q;
     struct stc_query_answer ans;
-    enum stc_err err = make_query(kind, in->cell, &q, diag);
+    enum stc_err err = stc_vrow_query(kind, in->cell, &q, diag);
     if (err == STC_OK) err = stc_scenario_hw(own, &hw, diag);
     if (err == STC_OK) err = stc_query_resolve(&q, hw, diag);
     if (err != STC_OK) return err;
@@ -341,7 +265,7 @@ static void forecast(const struct stc_vkind *kind, const struct stc_run_params *
     struct stc_diag diag = {""};
     if (in->row->why_not) return;
     memset(&r, 0, sizeof r);
-    enum stc_err err = make_scenario(kind, own, in->cell, &s, &diag);
+    enum stc_err err = stc_vrow_scenario(kind, own, in->cell, &s, &diag);
     if (err == STC_OK) err = stc_settle_run(&s, p, a, &r, &diag);
     if (err != STC_OK) {
         snprintf(note, note_size, "%s", diag.text[0] ? diag.text : stc_err_text(err));
@@ -471,7 +395,7 @@ static enum stc_err make_runs(struct stc_arena *a, struct stc_csv *csv,
         return stc_fail(diag, STC_ERR_NOMEM, "%s: out of memory", csv->name);
     for (int i = 0; i < t.n; i++) {
         struct stc_diag why = {""};
-        err = make_scenario(t.kind, NULL, t.inputs[i].cell, &out->said[i], &why);
+        err = stc_vrow_scenario(t.kind, NULL, t.inputs[i].cell, &out->said[i], &why);
         if (err == STC_OK) continue;
         out->why[i] = stc_arena_strdup(a, why.text[0] ? why.text : stc_err_text(err));
         if (!out->why[i]) return stc_fail(diag, STC_ERR_NOMEM, "out of memory");
@@ -529,10 +453,7 @@ static void say_settled(struct stc_scenario *s, const struct stc_run_params *p)
 {
     struct stc_scenario t = *s;
     if (stc_settle(&t, p, NULL) != STC_OK) return; /* simulating it will say why */
-    s->said.micro_batch = t.said.micro_batch;
-    s->said.recompute = t.said.recompute;
-    s->said.recompute_layers = t.said.recompute_layers;
-    s->said.offload_activations = t.said.offload_activations;
+    s->said = t.said;
 }
 
 static enum stc_err emit_csv(const struct stc_run_params *p,
@@ -548,10 +469,10 @@ static enum stc_err emit_csv(const struct stc_run_params *p,
     enum stc_err err = find_row(&a, csv, id, &t, &at, diag);
     *is_query = err == STC_OK && t.kind->is_query;
     if (*is_query) {
-        err = make_query(t.kind, t.inputs[at].cell, query, diag);
+        err = stc_vrow_query(t.kind, t.inputs[at].cell, query, diag);
     } else {
         if (err == STC_OK)
-            err = make_scenario(t.kind, own, t.inputs[at].cell, &s, diag);
+            err = stc_vrow_scenario(t.kind, own, t.inputs[at].cell, &s, diag);
         if (err == STC_OK) err = put_published(t.kind, &t.rows[at], &s, diag);
         if (err == STC_OK) say_settled(&s, p);
         if (err == STC_OK) *out = s;
