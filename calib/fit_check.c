@@ -294,13 +294,17 @@ static const char *verdict(double plain, double full, double bar)
 
 void stc_fit_put_line(const struct stc_fit_line *l, struct stc_text *out)
 {
-    char what[128], bar[16] = "-";
+    char what[128], bar[16] = "-", inside[16] = "-", width[16] = "-";
     snprintf(what, sizeof what, "%s%s", strncmp(l->what, "by ", 3) ? "by shape: " : "",
              l->what);
     if (l->bar > 0) snprintf(bar, sizeof bar, "%.1f", 100 * l->bar);
-    stc_text_printf(out, "%-50s %6d %9.2f %7.2f %6s %8.1f %7.2f%s\n", what, l->n,
-                    100 * l->plain_mape, 100 * l->full_mape, bar, 100 * l->coverage,
-                    l->width_ratio, verdict(l->plain_mape, l->full_mape, l->bar));
+    if (l->coverage > 0) { /* scored */
+        snprintf(inside, sizeof inside, "%.1f", 100 * l->coverage);
+        snprintf(width, sizeof width, "%.2f", l->width_ratio);
+    }
+    stc_text_printf(out, "%-50s %6d %9.2f %7.2f %6s %8s %7s%s\n", what, l->n,
+                    100 * l->plain_mape, 100 * l->full_mape, bar, inside, width,
+                    verdict(l->plain_mape, l->full_mape, l->bar));
 }
 
 void stc_fit_put_head(const char *title, struct stc_text *out)

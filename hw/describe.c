@@ -72,6 +72,10 @@ enum stc_err stc_describe_add(struct stc_describe *d, const char *name,
         if (err == STC_OK) *d = copy;
         return err;
     }
+    if (len == 0)
+        return stc_fail(diag, STC_ERR_PARSE,
+                        "%s: empty: the tool printed nothing here; leave the file out",
+                        name);
     return stc_fail(
         diag, STC_ERR_PARSE,
         "%s: not the output of nvidia-smi topo -m, nvidia-smi -q -x, ibstat, "

@@ -12,8 +12,8 @@ static json_t *line(const char *what, int n, double physics, double full, double
     stc_json_put(j, "rows", json_integer(n));
     stc_json_put(j, "physics_error", stc_json_num(physics));
     stc_json_put(j, "error", stc_json_num(full));
-    stc_json_put(j, "inside_90", stc_json_num(inside));
-    stc_json_put(j, "width_over_error", stc_json_num(width));
+    stc_json_put(j, "inside_90", inside > 0 ? stc_json_num(inside) : json_null());
+    stc_json_put(j, "width_over_error", inside > 0 ? stc_json_num(width) : json_null());
     stc_json_put(j, "bar", bar > 0 ? stc_json_num(bar) : json_null());
     return j;
 }

@@ -31,11 +31,11 @@ static void links(const struct stc_result *r, struct stc_text *out)
 {
     enum { WIDTH = 30 };
     struct stc_fmt f, g, h;
-    if (r->n_links <= 0) return;
-    stc_fmt_section(out, "Links (carried in one step)");
+    int any = 0;
     for (int i = 0; i < r->n_links; i++) {
         const struct stc_link_result *l = &r->links[i];
         if (l->bytes <= 0) continue;
+        if (!any++) stc_fmt_section(out, "Links (carried in one step)");
         stc_text_printf(out, "%-12s %6d x %-11s %10s   busiest %8s  ", l->name,
                         (int)l->n_links, stc_fmt_rate(&f, l->capacity_Bps),
                         stc_fmt_bytes(&g, l->bytes), stc_fmt_pct(&h, l->busiest_frac));

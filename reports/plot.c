@@ -43,7 +43,9 @@ enum stc_err stc_report_memory_plot(const struct stc_scenario *s,
     stc_text_put(out, "set terminal pngcairo size 1000,560 enhanced font "
                       "'sans,11'\nset title \"Memory over one step: ");
     put_title(out, s->title[0] ? s->title : s->model_name);
-    stc_text_put(out, "\" noenhanced\nset xlabel 'time (s)'\nset ylabel 'allocated on "
+    stc_text_put(out, "\" noenhanced\nset xlabel 'time (s); what a micro-batch keeps "
+                      "stands from the start of its forward to the end of its "
+                      "backward'\nset ylabel 'allocated on "
                       "one GPU (GiB)'\nset grid\n"
                       "set key outside right top\n");
     stc_text_printf(out, "set xrange [0:%.9g]\nset yrange [0:%.6g]\nplot ", r->step_s,

@@ -150,11 +150,11 @@ void stc_report_sweep(const struct stc_sweep_table *t, const struct stc_scenario
         stc_fmt_wrap(out, "\nscaling  ", 9,
                      t->weak
                          ? "rate per GPU against the smallest size (weak: batch per "
-                           "GPU stays). knee: beyond it an added GPU brings less "
-                           "than half of what the first ones do"
+                           "GPU stays). knee, where there is one: beyond it an added "
+                           "GPU brings less than half of what the first ones do"
                          : "rate per GPU against the smallest size (strong: the batch "
-                           "stays). knee: beyond it an added GPU brings less than "
-                           "half of what the first ones do");
+                           "stays). knee, where there is one: beyond it an added GPU "
+                           "brings less than half of what the first ones do");
 }
 
 /* ==== CSV, JSON ==== */
@@ -316,6 +316,17 @@ static void data_block(const struct stc_sweep_table *t, int curve, struct stc_te
 
 enum { MOST_CURVES = 8 };
 
+/* The legend of the circles, once, where there are any. */
+static const char *knee_title(const struct stc_sweep_table *t, int curve)
+{
+    int any = 0;
+    for (int i = 0; i < t->n; i++)
+        any += t->row[i].knee;
+    return curve == 0 && any
+               ? "title 'knee: beyond it an added GPU brings less than half'"
+               : "notitle";
+}
+
 static void scaling_plot(const struct stc_sweep_table *t, struct stc_text *out)
 {
     struct stc_text name;
@@ -353,8 +364,7 @@ static void scaling_plot(const struct stc_sweep_table *t, struct stc_text *out)
             out,
             "%s$c%d using 1:3 with linespoints lw 2 pt 7 lc %d notitle, $c%d using "
             "1:($4 > 0 ? $3 : 1/0) with points pt 6 ps 3 lw 2 lc %d %s",
-            c ? ", " : "", c, c + 1, c, c + 1,
-            c == 0 ? "title 'knee: an added GPU brings half'" : "notitle");
+            c ? ", " : "", c, c + 1, c, c + 1, knee_title(t, c));
     }
     stc_text_put(out, "\nunset multiplot\n");
     stc_text_free(&name);

@@ -88,6 +88,7 @@ static int is_there(const char *path)
 static void forget_measured(struct stc_scenario *s)
 {
     s->said.p_step = s->said.p_tokens = s->said.p_mem = STC_AUTO;
+    s->said.p_source[0] = '\0'; /* it often says the figure, too */
 }
 
 /* The scenario takes its place, with the catalogues that it names. */

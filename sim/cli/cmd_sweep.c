@@ -139,7 +139,10 @@ static enum cli_exit sweep(const struct cli_args *a, struct stc *sim)
     signal(SIGTERM, SIG_DFL);
     if (err == STC_ERR_INTERRUPTED && o.world && !diag.text[0]) return CLI_FINE;
     if (err != STC_OK) return cli_fail(err, &diag);
-    return show(a, sim, path);
+    rc = show(a, sim, path);
+    if (!stop || rc != CLI_FINE) return rc;
+    cli_complain("stopped: the same command goes on with the points that are missing");
+    return CLI_TROUBLE;
 }
 
 static enum cli_exit exec(const struct cli_args *a)

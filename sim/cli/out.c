@@ -125,8 +125,11 @@ static enum cli_exit open_target(const char *path, struct target *t)
 {
     struct stat st;
     t->tmp[0] = '\0';
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-        t->fd = open(path, O_WRONLY);
+    if (strcmp(path, "/dev/stdout") == 0) /* perhaps a file, whose end is ours */
+        t->fd = dup(STDOUT_FILENO);
+    else if (strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0 ||
+             (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+        t->fd = open(path, O_WRONLY | O_APPEND);
     else if (follow(path, t->path, sizeof t->path) != 0)
         t->fd = -1;
     else

@@ -30,13 +30,16 @@ static enum stc_err too_long(const struct stc_scenario *s, struct stc_diag *diag
 }
 
 /* A day at the peak of all GPUs leaves room for what they do not reach of it. */
-static enum stc_err check_length(const struct stc_scenario *s, struct stc_diag *diag)
+enum stc_err stc_step_check_length(const struct stc_scenario *s, struct stc_diag *diag)
 {
     double tokens = (double)s->train.global_batch * s->train.seq_len;
     double flop =
         stc_model_flop(&s->model, STC_FLOP_MODEL_CAUSAL, tokens, s->train.seq_len);
     double peak = s->cluster.gpu.peak_flop_per_s[STC_MATH_FP16] * s->n_gpus;
-    return flop < peak * 86400 ? STC_OK : too_long(s, diag);
+    if (flop < peak * 86400) return STC_OK;
+    return stc_scenario_fail(s, STC_KEY_global_batch, diag, STC_ERR_RANGE,
+                             "the step takes more than a day even at the peak of all "
+                             "GPUs; a smaller batch or model would be right");
 }
 
 /* Names as NCCL's environment has them; what is pinned must exist. */
@@ -145,7 +148,7 @@ enum stc_err stc_step_run(const struct stc_scenario *s, const struct stc_run_par
     memset(out, 0, sizeof *out);
     enum stc_err e = check_world(s, diag);
     if (e == STC_OK) e = check_nccl(s, diag);
-    if (e == STC_OK) e = check_length(s, diag);
+    if (e == STC_OK) e = stc_step_check_length(s, diag);
     if (e != STC_OK) return e;
     struct stc_run run = {.s = s, .cost = p->cost, .a = a, .out = out};
     struct stc_topo *topo;

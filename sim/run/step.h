@@ -24,6 +24,10 @@ struct stc_run_params { /* borrowed, immutable, shared by threads */
     uint64_t hash; /* of the above, as results and journals show it; 0: not made */
 };
 
+/* RANGE when the step of a resolved scenario takes more than a day even at the peak of
+ * all its GPUs: beyond that the clock's 106 days may not do. */
+STC_MUST_USE enum stc_err stc_step_check_length(const struct stc_scenario *s,
+                                                struct stc_diag *diag);
 STC_MUST_USE enum stc_err stc_step_run(const struct stc_scenario *s,
                                        const struct stc_run_params *p,
                                        struct stc_arena *a, struct stc_result *out,

@@ -16,7 +16,7 @@ static const char schema[] =
     "layout TEXT, v0 TEXT, v1 TEXT, v2 TEXT, v3 TEXT, v4 TEXT, v5 TEXT, v6 TEXT, "
     "v7 TEXT) STRICT;";
 
-static const struct stc_db_kind kind = {"results of a sweep", 1, schema};
+static const struct stc_db_kind kind = {"results file of a sweep", 1, schema};
 
 enum stc_err stc_sweep_open(struct stc_db **db, const char *path, enum stc_db_mode mode,
                             struct stc_diag *diag)
@@ -231,8 +231,8 @@ static void find_gpu_axis(struct stc_sweep_table *t)
             if (strcmp(t->key[i], names[k]) == 0) t->gpu_axis = i;
 }
 
-/* Efficiency against the smallest; the knee where an added GPU brings half of what
- * the first ones do. */
+/* Efficiency against the smallest; the knee beyond which an added GPU brings less than
+ * half of what the first ones do: none where it never does. */
 static void one_curve(struct stc_sweep_table *t, struct stc_sweep_row **v, int n)
 {
     int knee = 0, open = 1;
@@ -246,7 +246,7 @@ static void one_curve(struct stc_sweep_table *t, struct stc_sweep_row **v, int n
         if (gain < 0.5) open = 0;
         if (open) knee = i;
     }
-    v[knee]->knee = 1;
+    v[knee]->knee = !open;
     t->n_curves++;
 }
 

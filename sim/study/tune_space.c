@@ -466,8 +466,10 @@ static enum stc_err money(struct stc_tune_space *sp, const struct stc_scenario *
     sp->tokens = k->t_tokens;
     sp->deadline_s = k->t_deadline;
     sp->slower = k->t_slower < 0 ? 0.05 : k->t_slower;
-    enum stc_err err = stc_price_of(sp->s->catalogues, r->gpu_name,
-                                    &sp->usd_per_gpu_hour, source, sizeof source, diag);
+    enum stc_err err = stc_step_check_length(r, diag);
+    if (err == STC_OK)
+        err = stc_price_of(sp->s->catalogues, r->gpu_name, &sp->usd_per_gpu_hour,
+                           source, sizeof source, diag);
     if (err != STC_OK) return err;
     if (k->t_price >= 0) sp->usd_per_gpu_hour = k->t_price;
     if (sp->objective == STC_OBJ_DOLLARS && isnan(sp->usd_per_gpu_hour))

@@ -12,3 +12,5 @@ wait
 ln -s real.yaml link.yaml
 $STEPCAST import hf config.json --name tiny --out link.yaml
 [ -L link.yaml ] && sed -n 1,2p real.yaml
+{ echo first; $STEPCAST import hf config.json --name tiny --out /dev/stdout; echo last; } >all
+sed -n '1,3p;$p' all
