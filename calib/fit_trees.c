@@ -9,11 +9,11 @@
 enum { MAX_BINS = 64, MAX_DEPTH = 8 };
 
 const struct stc_trees_opt stc_trees_default = {
-    .n_trees = 240,
-    .depth = 6,
-    .rate = 0.15,
-    .lambda = 3,
-    .corner = 0.08,
+    .n_trees = 110,
+    .depth = 8,
+    .rate = 0.25,
+    .lambda = 6,
+    .corner = 0.15,
     .row_share = 0.8,
     .seed = 7,
 };
@@ -214,7 +214,7 @@ enum stc_err stc_trees_grow(struct stc_arena *a, const struct stc_trees_opt *opt
         grow_one(g, f + i * depth, t + i * depth, leaf + (i << depth));
     *out = (struct stc_residual){.n_feats = n_feats,
                                  .n_axes = n_axes,
-                                 .n_trees = opt->n_trees,
+                                 .n_trees = 110,
                                  .depth = opt->depth,
                                  .feat = f,
                                  .threshold = t,

@@ -132,6 +132,7 @@ void stc_cost_gemm(const struct stc_cost *c, const struct stc_gpu *gpu,
     if (q->regime == STC_REGIME_IN_SITU) {
         double clock = sustained(p, gpu, stc_dtype_info(q->dtype)->math);
         slow /= t.bound[0] == 'm' || t.bound[0] == 'p' ? clock : p->in_situ_mem;
+        out->sigma_log = hypot(out->sigma_log, p->in_situ_sigma_log);
     }
     if (slow != 1) slow_down(out, f->v[STC_GP_LAUNCH_S], slow);
 }
@@ -154,8 +155,11 @@ static void unfused(const struct stc_cost *c, const struct stc_gpu *gpu,
     /* Passes over the scores beyond the products' own (fitted to runs without flash attention: about 6.5
      * and 9.5 in all; two of them belong to the products forward, four back). */
     double passes = bwd ? 5.5 : 4.5;
-    struct stc_mem_q soft = {bytes * passes / 2, bytes * passes / 2, bwd ? 3 : 3,
-                             STC_MEMK_SOFTMAX,   q->regime,          false};
+    struct stc_mem_q soft = {.read_bytes = bytes * passes / 2,
+                             .write_bytes = bytes * passes / 2,
+                             .n_launches = 3,
+                             .kind = STC_MEMK_SOFTMAX,
+                             .regime = q->regime};
     struct stc_est a, b, s;
 
     stc_cost_gemm(c, gpu, &score, &a);
@@ -281,7 +285,8 @@ void stc_cost_grouped(const struct stc_cost *c, const struct stc_gpu *gpu,
     double slow = clamp(pad, 1, 4);
     if (!q->one_kernel) slow /= c->platform[gpu->gen].grouped_eff;
 
-    struct stc_mem_q read = {weights, 0, 1, STC_MEMK_COPY, q->regime, false};
+    struct stc_mem_q read = {
+        .read_bytes = weights, .kind = STC_MEMK_COPY, .regime = q->regime};
     if (weights > 0) stc_cost_membound(c, gpu, &read, &w);
     out->seconds = fmax(out->seconds * slow, w.seconds + 0.25 * out->seconds * slow);
     out->efficiency = out->physics_s / out->seconds;
@@ -306,7 +311,8 @@ void stc_cost_membound(const struct stc_cost *c, const struct stc_gpu *gpu,
     out->tier = gpu->gen == STC_GEN_HOPPER || gpu->gen == STC_GEN_BLACKWELL
                     ? STC_TIER_INTERPOLATED
                     : STC_TIER_TRANSFERRED;
-    out->sigma_log = tier_sigma[out->tier];
+    const struct stc_norm_kernel *norm = stc_norm_kernel(q);
+    out->sigma_log = norm != NULL ? norm->sigma_log : tier_sigma[out->tier];
 }
 
 void stc_cost_launch(const struct stc_cost *c, const struct stc_gpu *gpu,

@@ -180,12 +180,29 @@ enum stc_memk {
         STC_MEMK_COUNT
 };
 const char *stc_memk_name(enum stc_memk k);
+/* X(id, name): whose norm; ANY when it is not known, a share of the memory rate then. */
+#define STC_NORM_MAP(X)                                                    \
+ X(ANY, "any")                                                             \
+ X(FUSED, "fused")       /* one kernel: cuDNN, Apex, Transformer Engine */ \
+ X(EAGER, "eager")       /* PyTorch's operators one by one */              \
+ X(COMPILED, "compiled") /* torch.compile */
+
+enum stc_norm {
+#define STC_NORM_ROW(id, name) STC_NORM_##id,
+    STC_NORM_MAP(STC_NORM_ROW)
+#undef STC_NORM_ROW
+        STC_NORM_COUNT
+};
+
 struct stc_mem_q {
     double read_bytes, write_bytes;
     int64_t n_launches; /* kernels it is cut into; 0 is read as 1 */
     enum stc_memk kind;
     enum stc_regime regime;
     bool l2_resident; /* its input was just written and fits: may read from L2 */
+    /* Norms only; 0 rows: not said, the norm is any. */
+    enum stc_norm norm;
+    int64_t rows, cols;
 };
 void stc_cost_membound(const struct stc_cost *c, const struct stc_gpu *gpu,
                        const struct stc_mem_q *q, struct stc_est *out);

@@ -22,6 +22,7 @@
 #ifndef STC_KERNELS_COST_PARAMS_H
 #define STC_KERNELS_COST_PARAMS_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,27 +39,28 @@
 #define STC_FIT_GPUS 32    /* GPUs that have a fit of their own */
 
 /* X(id, name, prior, low, high): products, plain. */
-#define STC_GEMM_PAR_MAP(X)                                                            \
- X(LAUNCH_S, launch_s, 2.2e-6, 5e-7, 2e-5) /* empty kernel, seen back to back */       \
- X(WAVE_S, wave_s, 3e-7, 5e-8, 5e-6)   /* prologue and drain of one wave of tiles */   \
- X(EFF_MATH, eff_math, 0.90, 0.3, 1.0) /* share of peak in a full tile's main loop */  \
- X(EFF_HBM, eff_hbm, 0.80, 0.3, 1.0)   /* share of the datasheet's memory rate */      \
- X(L2_RATIO, l2_ratio, 4.0, 1.0, 8.0)  /* L2 rate / datasheet's memory rate */         \
- X(SM_PULL, sm_pull, 6.0, 1.0, 40.0) /* what one SM pulls in / (memory rate / SMs) */  \
- X(SERIAL, serial, 0.3, 0.01, 1.0) /* share of the lesser bound that is not hidden */  \
- X(SPLIT_S, split_s, 2.5e-6, 1e-7, 1e-5) /* the reduction kernel of split-k */         \
- X(FEED, feed, 0.05, 0.001, 1.0) /* slowdown of small tiles: operand bytes/FLOP */     \
- X(KSTEP_S, kstep_s, 5e-8, 1e-9, 3e-7) /* latency of a 64-deep step of one tile */     \
- X(FILL_S, fill_s, 1e-7, 1e-9, 1e-6)   /* each of a tile's first steps of k */         \
- X(ROTATE, rotate, 10.0, 0.5, 20.0)    /* weights cycled through: L2 residency */      \
- X(QUANT_S, quant_s, 1e-9, 1e-9, 2e-5) /* quantising the activations: its launch */    \
- X(QUANT_PASS, quant_pass, 4.0, 1.0,                                                   \
-   30.0) /* and bytes per element at the memory rate */                                \
- X(THROTTLE, throttle, 0.2, 0.001,                                                     \
-   1.0) /* clock lost to the power limit by long work */                               \
- X(THROTTLE_S, throttle_s, 1e-3, 1e-4, 1e-2)   /* after about so many seconds of it */ \
- X(C_CROWD, c_crowd, 1.0, 0.2, 20.0)           /* how fast outputs crowd the L2 */     \
- X(EPILOGUE_S, epilogue_s, 4e-11, 1e-13, 1e-9) /* per output of a tile */
+#define STC_GEMM_PAR_MAP(X)                                                           \
+ X(LAUNCH_S, launch_s, 2.2e-6, 5e-7, 2e-5) /* empty kernel, seen back to back */      \
+ X(WAVE_S, wave_s, 3e-7, 5e-8, 5e-6)   /* prologue and drain of one wave of tiles */  \
+ X(EFF_MATH, eff_math, 0.90, 0.3, 1.0) /* share of peak in a full tile's main loop */ \
+ X(EFF_HBM, eff_hbm, 0.80, 0.3, 1.0)   /* share of the datasheet's memory rate */     \
+ X(L2_RATIO, l2_ratio, 4.0, 1.0, 8.0)  /* L2 rate / datasheet's memory rate */        \
+ X(SM_PULL, sm_pull, 6.0, 1.0, 40.0) /* what one SM pulls in / (memory rate / SMs) */ \
+ X(SERIAL, serial, 0.3, 0.01, 1.0) /* share of the lesser bound that is not hidden */ \
+ X(SPLIT_S, split_s, 2.5e-6, 1e-7, 1e-5) /* the reduction kernel of split-k */        \
+ X(FEED, feed, 0.05, 0.001, 1.0) /* slowdown of small tiles: operand bytes/FLOP */    \
+ X(KSTEP_S, kstep_s, 5e-8, 1e-9, 3e-7) /* latency of a 64-deep step of one tile */    \
+ X(FILL_S, fill_s, 1e-7, 1e-9, 1e-6)   /* each of a tile's first steps of k */        \
+ X(ROTATE, rotate, 10.0, 0.5, 20.0)    /* weights cycled through: L2 residency */     \
+ X(QUANT_S, quant_s, 1e-9, 1e-9, 2e-5) /* quantising the activations: its launch */   \
+ X(QUANT_PASS, quant_pass, 4.0, 1.0,                                                  \
+   30.0) /* and bytes per element at the memory rate */                               \
+ X(THROTTLE, throttle, 0.2, 0.001,                                                    \
+   1.0) /* clock lost to the power limit by long work, at the H100's peak per watt */ \
+ X(THROTTLE_S, throttle_s, 1e-3, 1e-4, 1e-2) /* after about so many seconds of it */  \
+ X(C_CROWD, c_crowd, 1.0, 0.2, 20.0)         /* how fast outputs crowd the L2 */      \
+ X(PUSH, push, 1.5, 0.1,                                                              \
+   500.0) /* what one SM writes of a 16-bit tile / (memory rate / SMs) */
 
 enum stc_gemm_par {
 #define STC_PAR_ROW(id, name, prior, lo, hi) STC_GP_##id,
@@ -170,6 +172,8 @@ struct stc_platform {
     double mem_ramp_bytes;          /* bytes at which half the rate is reached */
     double in_situ[STC_MATH_COUNT]; /* math rate in a long loop / in a burst */
     double in_situ_mem;             /* memory rate in a long loop / in a burst */
+    double in_situ_sigma_log; /* of products in a loop, beside a burst's: other library
+                                 versions, colder caches, clocks of the day */
     double ref_tdp_w,
         ref_flop_per_s; /* of the GPU that in_situ was seen on: its power limit, 16-bit peak */
     double idle_w;       /* what does not go into arithmetic */
@@ -235,6 +239,13 @@ const struct stc_fit *stc_cost_pick(const struct stc_cost *c, const struct stc_g
 /* After fits were loaded: makes the transferred rows and the lookup tables.
  * False when there is no room for them (too many fits). */
 bool stc_cost_index(struct stc_cost *c);
+
+/* The logarithm of a feature: a threshold needs no more digits, and a cold query
+ * finds the float's small table sooner. */
+static inline double stc_feat_log2(double x)
+{
+    return (double)log2f((float)x);
+}
 
 /* What a physics function says of one query. */
 struct stc_terms {

@@ -11,18 +11,25 @@ static const struct {
     {128, 256, 1}, {256, 128, 1}, {128, 128, 2}, {64, 128, 2},
     {128, 64, 2},  {64, 64, 4},   {256, 64, 1},
 };
-/* Steps of k until a tile's pipeline runs at its rate. */
-enum { FILL_STEPS = 8 };
+enum {
+    OUT_BYTES = 2, /* an output as it was measured; a sum read before is loaded ahead */
+    FILL_STEPS = 8, /* of k, until a tile's pipeline runs at its rate */
+    GRAIN = 16,     /* widths of fitted tiles; from 2 grains to WIDEST */
+    WIDEST = 256,
+    FITTED_WAVES = 3, /* more waves hardly gain by another width */
+};
 enum { N_TILES = (int)(sizeof tiles / sizeof tiles[0]) };
 
 /* What does not depend on the tile. */
 struct shape {
     double m, n, k, batch;
-    double a_bytes, w_bytes, c_bytes;      /* per element */
-    double hbm_s, l2_Bps, sm_Bps, sm_rate; /* sm_rate: FLOP/s of one SM before feed */
+    double a_bytes, w_bytes, c_bytes; /* per element */
+    double hbm_s, l2_Bps;
+    double sm_Bps, out_Bps, sm_rate; /* of one SM; sm_rate: FLOP/s before feed */
     double slow_clock; /* latencies are cycles: reference clock / this GPU's */
     double traffic_bytes;
     int n_sm;
+    bool persistent; /* its kernels stay on their SM and fit tiles to the waves */
 };
 
 struct choice {
@@ -58,6 +65,21 @@ static enum stc_math math_of(const struct stc_gpu *g, const struct stc_gemm_q *q
     return m == STC_MATH_FP16 && odd && vectors ? STC_MATH_FP32 : m;
 }
 
+/* What the power limit has to do: 16-bit FLOP/s per watt, times the energy of one by
+ * process relative to TSMC's 5 nm class (TSMC's own figures, power at equal speed: 7 nm
+ * -40 % twice from 16/12 nm, 5 nm -30 % from 7 nm); the H100 SXM5's is 1. */
+static double heat_of(const struct stc_gpu *g)
+{
+    static const double energy[STC_GEN_COUNT] = {[STC_GEN_VOLTA] = 4.0,
+                                                 [STC_GEN_TURING] = 4.0,
+                                                 [STC_GEN_AMPERE] = 1.43,
+                                                 [STC_GEN_CDNA2] = 1.43};
+    double peak = g->peak_flop_per_s[STC_MATH_FP16];
+    if (g->tdp_w <= 0 || peak <= 0) return 1;
+    double each = energy[g->gen] > 0 ? energy[g->gen] : 1;
+    return each * peak / g->tdp_w / (989.4e12 / 700);
+}
+
 static void set_shape(struct shape *s, const struct stc_gpu *g, const double *v,
                       const struct stc_gemm_q *q)
 {
@@ -87,23 +109,36 @@ static void set_shape(struct shape *s, const struct stc_gpu *g, const double *v,
     s->l2_Bps = v[STC_GP_L2_RATIO] * g->mem_Bps;
     s->slow_clock = g->clock_hz > 0 ? STC_CLOCK_REF_HZ / g->clock_hz : 1;
     s->sm_Bps = v[STC_GP_SM_PULL] * g->mem_Bps / s->n_sm;
+    s->out_Bps = v[STC_GP_PUSH] * g->mem_Bps / s->n_sm;
+    s->persistent = g->gen == STC_GEN_HOPPER || g->gen == STC_GEN_BLACKWELL;
     double rate = peak_of(g, math_of(g, q)) * v[STC_GP_EFF_MATH];
     double whole_s = 2 * s->batch * s->m * s->n * s->k / rate;
-    rate /= 1 + v[STC_GP_THROTTLE] * whole_s / (whole_s + v[STC_GP_THROTTLE_S]);
+    rate /= 1 + v[STC_GP_THROTTLE] * heat_of(g) * whole_s /
+                    (whole_s + v[STC_GP_THROTTLE_S]);
     s->sm_rate = rate / s->n_sm;
 }
 
-static void try_one(const struct shape *s, const double *v, int i, double tm, double tn,
-                    double split, struct choice *best)
+/* A way to cut the product; feed: slowdown of loading operands for so small a tile. */
+struct cut {
+    double tm, tn, feed, split;
+};
+
+static double feed_of(const double *v, double tm, double tn)
 {
+    return 1 + v[STC_GP_FEED] * (128 / tm + 128 / tn - 1.5);
+}
+
+static void try_one(const struct shape *s, const double *v, struct cut cut,
+                    struct choice *best)
+{
+    double tm = cut.tm, tn = cut.tn, split = cut.split;
     double n_tiles = ceil(s->m / tm) * ceil(s->n / tn) * s->batch * split;
     double k = ceil(s->k / split / 64) * 64;
     double waves = ceil(n_tiles / s->n_sm);
-    double feed = 1 + v[STC_GP_FEED] * (128 / tiles[i].m + 128 / tiles[i].n - 1.5);
     double occupancy = floor(512 / (tm + tn));
     if (occupancy > 8) occupancy = 8;
     if (occupancy < 1) occupancy = 1;
-    double math_s = waves * 2 * tm * tn * k * feed / s->sm_rate;
+    double math_s = waves * 2 * tm * tn * k * cut.feed / s->sm_rate;
     double pull = k * (s->a_bytes * tm + s->w_bytes * tn);
     double c_bytes = s->batch * s->c_bytes * s->m * s->n;
     double l2_s = (n_tiles * pull + c_bytes) / s->l2_Bps;
@@ -112,10 +147,10 @@ static void try_one(const struct shape *s, const double *v, int i, double tm, do
                     s->slow_clock;
     double x = fmax(math_s, pipe_s);
     double hi = fmax(x, mem_s), r = fmin(x, mem_s) / hi;
-    double t =
-        hi * (1 + v[STC_GP_SERIAL] * r * r) +
-        fmin(k / 64, FILL_STEPS) * v[STC_GP_FILL_S] * s->slow_clock +
-        waves * (v[STC_GP_WAVE_S] + v[STC_GP_EPILOGUE_S] * tm * tn) * s->slow_clock;
+    double t = hi * (1 + v[STC_GP_SERIAL] * r * r) +
+               fmin(k / 64, FILL_STEPS) * v[STC_GP_FILL_S] * s->slow_clock +
+               (s->persistent ? 0 : waves - 1) * v[STC_GP_WAVE_S] * s->slow_clock +
+               waves * tm * tn * OUT_BYTES / s->out_Bps;
     if (split > 1)
         t += v[STC_GP_SPLIT_S] * s->slow_clock +
              split * s->batch * s->m * s->n * 8 / s->l2_Bps;
@@ -141,11 +176,30 @@ static void try_tile(const struct shape *s, const double *v, int i, struct choic
     double most = fmin(s->k / 128, s->n_sm), want = s->n_sm / n_tiles;
     const double splits[3] = {floor(want), ceil(want), floor(want / 2)};
 
-    try_one(s, v, i, tm, tn, 1, best);
+    struct cut cut = {tm, tn, feed_of(v, tiles[i].m, tiles[i].n), 1};
+    try_one(s, v, cut, best);
     if (want < 1.5) return;
     for (int j = 0; j < 3; j++)
-        if (splits[j] >= 2 && splits[j] <= most)
-            try_one(s, v, i, tm, tn, splits[j], best);
+        if (splits[j] >= 2 && splits[j] <= most) {
+            cut.split = splits[j];
+            try_one(s, v, cut, best);
+        }
+}
+
+/* Tiles `base` long (of n if turned, else of m) whose width lets 1, 2, … whole
+ * waves hold them all. */
+static void try_fitted(const struct shape *s, const double *v, double base, bool turned,
+                       struct choice *best)
+{
+    double rows = ceil((turned ? s->n : s->m) / base) * s->batch,
+           other = turned ? s->m : s->n;
+    for (int waves = 1; waves <= FITTED_WAVES; waves++) {
+        double cols = floor(waves * s->n_sm / rows);
+        double width = cols >= 1 ? ceil(other / cols / GRAIN) * GRAIN : 2 * WIDEST;
+        if (width < 2 * GRAIN || width > WIDEST) continue;
+        double tm = turned ? width : base, tn = turned ? base : width;
+        try_one(s, v, (struct cut){tm, tn, feed_of(v, tm, tn), 1}, best);
+    }
 }
 
 /* How much of its last wave a tiling fills, in the logarithm: which tile a
@@ -153,12 +207,12 @@ static void try_tile(const struct shape *s, const double *v, int i, struct choic
 static double last_wave(const struct shape *s, double tm, double tn)
 {
     double w = ceil(s->m / tm) * ceil(s->n / tn) * s->batch / s->n_sm;
-    return log2(w / ceil(w));
+    return stc_feat_log2(w / ceil(w));
 }
 
 static void set_features(const struct shape *s, const struct choice *b, float *f)
 {
-    double m = log2(s->m), n = log2(s->n), k = log2(s->k);
+    double m = stc_feat_log2(s->m), n = stc_feat_log2(s->n), k = stc_feat_log2(s->k);
     double hi = fmax(fmax(b->math_s, b->mem_s), b->pipe_s);
     const double x[STC_GEMM_FEATS] = {
         m,
@@ -167,15 +221,15 @@ static void set_features(const struct shape *s, const struct choice *b, float *f
         m + n,
         n + k,
         m + k,
-        log2(b->tm),
-        log2(b->tn),
-        log2(b->split),
-        log2(b->waves),
+        stc_feat_log2(b->tm),
+        stc_feat_log2(b->tn),
+        stc_feat_log2(b->split),
+        stc_feat_log2(b->waves),
         b->fill / b->waves,
-        log2(b->math_s / b->mem_s),
-        log2(b->pipe_s / hi),
-        log2((s->hbm_s + 1e-9) / hi),
-        log2(b->seconds),
+        stc_feat_log2(b->math_s / b->mem_s),
+        stc_feat_log2(b->pipe_s / hi),
+        stc_feat_log2((s->hbm_s + 1e-9) / hi),
+        stc_feat_log2(b->seconds),
         fmod(s->m, 16) > 0 ? fmod(s->m, 2) : -1,
         last_wave(s, 128, 128),
         last_wave(s, 128, 256),
@@ -197,6 +251,8 @@ void stc_gemm_terms(const struct stc_gpu *gpu, const double *v,
     set_shape(&s, gpu, v, q);
     for (int i = 0; i < N_TILES; i++)
         try_tile(&s, v, i, &best);
+    for (int i = 0; i < 4 && s.persistent; i++)
+        try_fitted(&s, v, i < 2 ? 128 : 64, i % 2 == 1, &best);
     t->seconds = v[STC_GP_LAUNCH_S] * s.slow_clock + best.seconds;
     const struct stc_dtype_info *d = stc_dtype_info(q->dtype);
     if (!q->quantized && d->act_bytes < 2) {

@@ -17,7 +17,7 @@
  *
  * OWNERSHIP. All arrays belong to the loader's arena.
  *
- * COST. n_trees × depth comparisons: about 0.5 us for 150 trees. Every tree's leaf
+ * COST. n_trees × depth comparisons: about 0.4 us for 110 trees of depth 8. Every tree's leaf
  * is a line of memory of its own: all are asked for before the first is added, so
  * that a query whose parameters left the caches waits for memory once, not per tree.
  */

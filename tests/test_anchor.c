@@ -87,7 +87,8 @@ START_TEST(anchor_a_run_as_forecast_needs_no_change)
     ck_assert(rep.inside);
     const struct stc_anchor_line *l = line(&rep, STC_ANCHOR_GEMM);
     ck_assert(l->possible && l->plausible);
-    stc_assert_near(l->factor, 1.0, 1e-3);
+    /* the residual's trees are steps of the rate too: one may lie beside 1 */
+    stc_assert_near(l->factor, 1.0, 5e-3);
 }
 END_TEST
 

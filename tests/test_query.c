@@ -71,7 +71,8 @@ START_TEST(query_by_keys_is_the_query_by_struct)
     stc_assert_near(
         seconds(STC_QUERY_GEMM, "gpu=H100-SXM5-80GB m=4096 n=12288 k=12288 dtype=bf16"),
         e.seconds, 0);
-    const struct stc_mem_q m = {1e8, 1e8, 1, STC_MEMK_GELU, STC_REGIME_BURST, false};
+    const struct stc_mem_q m = {
+        .read_bytes = 1e8, .write_bytes = 1e8, .kind = STC_MEMK_GELU};
     stc_cost_membound(cost, gpu, &m, &e);
     stc_assert_near(seconds(STC_QUERY_MEMBOUND,
                             "gpu=H100-SXM5-80GB pass=gelu read=100MB write=100MB"),

@@ -116,7 +116,10 @@ static enum stc_err fill_membound(struct stc_query *q, const struct stc_hw *hw,
                                   .n_launches = s->launches,
                                   .kind = (enum stc_memk)s->pass,
                                   .regime = (enum stc_regime)s->regime,
-                                  .l2_resident = s->l2_resident};
+                                  .l2_resident = s->l2_resident,
+                                  .norm = (enum stc_norm)s->norm,
+                                  .rows = s->rows,
+                                  .cols = s->cols};
     if (s->read_bytes + s->write_bytes > 0) return STC_OK;
     return stc_fail(diag, STC_ERR_RANGE,
                     "read: neither bytes read nor written; read=1GB write=1GB would be "

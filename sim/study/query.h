@@ -54,7 +54,8 @@ struct stc_query_said {
     int64_t m, n, k, batch;
     int64_t q_len, kv_len, heads, kv_heads, head_dim, head_dim_v, window;
     int64_t tokens, hidden, ffn, topk, experts, moe_tp, moe_ep, groups, launches;
-    int layout, regime, phase, impl, pass, direction;
+    int64_t rows, cols;
+    int layout, regime, phase, impl, pass, norm, direction;
     int ranks, nodes, gpus_per_node, nics, max_ctas, min_ctas;
     bool accumulate, causal, gated, l2_resident, pinned, graph, p2p, sharp;
     double alpha, imbalance, read_bytes, write_bytes, bytes, nic_Bps;

@@ -15,6 +15,11 @@ static const char *const names_pass[] = {
     STC_MEMK_MAP(ROW)
 #undef ROW
         NULL};
+static const char *const names_norm[] = {
+#define ROW(id, name) name,
+    STC_NORM_MAP(ROW)
+#undef ROW
+        NULL};
 
 #define MUST STC_BIND_REQUIRED
 /* clang-format off: one row a key */
@@ -129,6 +134,9 @@ static const struct stc_bind_row membound_rows[] = {
     REAL("write", write_bytes, BYTES, 0, "0B", 1e15, "bytes written"),
     COUNT(launches, 0, "1", 1, "kernels it is cut into"),
     YES(l2_resident, "no", "its input was just written and fits the L2"),
+    PICK(norm, names_norm, "any", "whose kernel, of norm_fwd and norm_bwd with rows"),
+    COUNT(rows, 0, "0", 0, "rows that a norm is taken of, one by one"),
+    COUNT(cols, 0, "0", 0, "elements of such a row"),
     REGIME,
 };
 

@@ -235,6 +235,28 @@ static enum stc_err put_pass(struct stc_query *q, const char *pass, double read,
     return err == STC_OK ? stc_query_set(q, "write", text, diag) : err;
 }
 
+/* "rms_norm cudnn bwd": whose kernel. */
+static enum stc_err put_whose(const char *test, struct stc_query *q,
+                              struct stc_diag *diag)
+{
+    static const struct {
+        const char *word, *norm;
+    } whose[] = {
+        {" cudnn ", "fused"}, {" pytorch ", "eager"}, {" torch_compile ", "compiled"}};
+    for (size_t i = 0; i < STC_N_ELEM(whose); i++)
+        if (strstr(test, whose[i].word))
+            return stc_query_set(q, "norm", whose[i].norm, diag);
+    return STC_OK;
+}
+
+static enum stc_err put_count(struct stc_query *q, const char *key, long long n,
+                              struct stc_diag *diag)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%lld", n);
+    return stc_query_set(q, key, text, diag);
+}
+
 /* "rms_norm cudnn bwd" of "bfloat16 N=8192 C=128 name": forward reads and writes
  * the tensor, backward reads two and writes one. */
 static enum stc_err put_norm(const char *test, const char *op, struct stc_query *q,
@@ -246,8 +268,11 @@ static enum stc_err put_norm(const char *test, const char *op, struct stc_query 
         return stc_fail(diag, STC_ERR_PARSE, "op: \"%s\" has no N= and C=", op);
     double bytes = 2.0 * (double)n * (double)c;
     int back = strstr(test, " bwd") != NULL;
-    return put_pass(q, back ? "norm_bwd" : "norm_fwd", back ? 2 * bytes : bytes, bytes,
-                    diag);
+    enum stc_err err = put_pass(q, back ? "norm_bwd" : "norm_fwd",
+                                back ? 2 * bytes : bytes, bytes, diag);
+    if (err == STC_OK) err = put_whose(test, q, diag);
+    if (err == STC_OK) err = put_count(q, "rows", n, diag);
+    return err == STC_OK ? put_count(q, "cols", c, diag) : err;
 }
 
 /* BabelStream's arrays are 2^25 doubles (its README); the op says how many it
