@@ -10,7 +10,6 @@ struct choice {
     int32_t micro_batch, recompute,
         layers;   /* layers of a stage that are recomputed; -1: all */
     int32_t away; /* layers whose activations wait on the host */
-    int32_t shard;
     double need_bytes;
 };
 
@@ -38,7 +37,6 @@ static enum stc_err with_choice(const struct stc_scenario *s, const struct choic
     out->said.recompute = c->recompute + 1; /* 0 is auto */
     out->said.recompute_layers = c->layers;
     if (c->away > 0) out->said.offload_activations = c->away;
-    if (c->shard != s->layout.shard) out->said.shard = c->shard + 1;
     out->resolved = 0;
     return stc_scenario_resolve(out, diag);
 }
@@ -111,7 +109,7 @@ static int offloads(const struct stc_scenario *s, struct choice *out)
 
 /* Adds the ways of a list up to the first that fits: stronger ones only cost time.
  * 1: the very first does. */
-static int add_ways(const struct stc_scenario *s, int32_t micro_batch, int32_t shard,
+static int add_ways(const struct stc_scenario *s, int32_t micro_batch,
                     const struct choice *ways, int n_ways, struct choice *out, int *n)
 {
     double room = s->cluster.gpu.mem_bytes * (1 - keep_free_frac);
@@ -119,7 +117,6 @@ static int add_ways(const struct stc_scenario *s, int32_t micro_batch, int32_t s
         struct stc_scenario t;
         struct choice c = ways[k];
         c.micro_batch = micro_batch;
-        c.shard = shard;
         if (with_choice(s, &c, &t, NULL) != STC_OK ||
             need(&t, &c.need_bytes, NULL) != STC_OK)
             continue;
@@ -137,27 +134,15 @@ static int any_fits(const struct stc_scenario *s, const struct choice *c, int n)
     return 0;
 }
 
-/* Sharding that is unsaid is the stack's own; where a stack that gathers parameters
- * ahead has no way to fit with it, and no pipeline, the parameters are cut too. */
-static int may_cut_parameters(const struct stc_scenario *s)
-{
-    return s->said.shard == 0 && s->layout.shard == STC_SHARD_ZERO1 &&
-           s->layout.pp == 1 && s->layout.dp > 1 && s->stack.prefetch_layers > 0;
-}
-
 static int choices(const struct stc_scenario *s, struct choice *out)
 {
-    int32_t micro[MAX_CHOICES], shard = s->layout.shard;
+    int32_t micro[MAX_CHOICES];
     struct choice rec[8], away[8];
     int n_micro = micro_batches(s, micro), n_rec = recomputes(s, rec),
         n_away = offloads(s, away), n = 0;
-    for (int again = 0; again < 2; again++) {
-        for (int i = 0; i < n_micro; i++)
-            if (!add_ways(s, micro[i], shard, rec, n_rec, out, &n))
-                (void)add_ways(s, micro[i], shard, away, n_away, out, &n);
-        if (any_fits(s, out, n) || !may_cut_parameters(s)) break;
-        shard = STC_SHARD_ZERO3;
-    }
+    for (int i = 0; i < n_micro; i++)
+        if (!add_ways(s, micro[i], rec, n_rec, out, &n))
+            (void)add_ways(s, micro[i], away, n_away, out, &n);
     return n;
 }
 
@@ -238,7 +223,7 @@ enum stc_err stc_settle(struct stc_scenario *s, const struct stc_run_params *p,
     if (e != STC_OK) return e;
     spread(s);
     int open_micro = s->said.micro_batch == STC_AUTO && s->said.grad_accum == STC_AUTO;
-    if (!open_micro && !recompute_open(s) && !may_cut_parameters(s)) return STC_OK;
+    if (!open_micro && !recompute_open(s)) return STC_OK;
     struct choice c[MAX_CHOICES];
     int n = choices(s, c), best;
     if (n == 0) return STC_OK; /* as resolved: the run will say what is wrong */

@@ -9,10 +9,9 @@
  * Memory is the closed form with 3 % of the GPU left free; those that fit are
  * simulated and the fastest is kept. On a GPU with NVLink-C2C to its host a stack
  * that can (offloads_activations) may instead let activations wait there. Where
- * nothing fits, `layout.shard` is unsaid and there is no pipeline, a stack with FSDP
- * cuts the parameters too; else what is unsaid of `layout.shard` and `layout.tp`
- * rises, tp up to a node, until it fits: what was run did fit. What is said is never
- * touched, so a settled scenario settles to itself.
+ * nothing fits, what is unsaid of `layout.shard` and `layout.tp` rises, as far as the
+ * framework offers it and tp up to a node, until it fits: what was run did fit. What
+ * is said is never touched, so a settled scenario settles to itself.
  *
  * ERRORS. As stc_scenario_resolve and stc_step_run. When nothing fits, the
  * candidate that needs least memory is kept and the result will say that it

@@ -35,13 +35,16 @@ const char *stc_tune_no_experts(const struct stc_scenario *s, int moe)
 }
 
 /* DeepSpeed, runtime/pipe/engine.py: ZeRO-2 and 3 are incompatible with pipelines;
- * Megatron-LM's optimizer shards states only. */
+ * Megatron-LM's optimizer shards states only; Megatron-FSDP (core 0.12 and later, the
+ * stacks that gather ahead) cuts parameters too, and has no pipeline. */
 const char *stc_tune_no_shard(const struct stc_scenario *s)
 {
     const struct stc_layout *l = &s->layout;
     if (framework_has(s, "deepspeed") && l->pp > 1 && l->shard >= STC_SHARD_ZERO2)
         return "DeepSpeed's pipelines work with ZeRO 0 and 1 only";
-    if (megatron(s) && l->shard >= STC_SHARD_ZERO2)
+    int fsdp =
+        s->stack.prefetch_layers > 0 && l->pp == 1 && l->shard == STC_SHARD_ZERO3;
+    if (megatron(s) && l->shard >= STC_SHARD_ZERO2 && !fsdp)
         return "Megatron's distributed optimizer shards states only";
     return NULL;
 }
