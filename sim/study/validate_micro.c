@@ -56,7 +56,8 @@ static enum stc_err put_flag(const struct stc_vctx *c, const char *cell,
 /* Two shapes name their model, and with it what has no column: a head of 192 is
  * DeepSeek's latent attention, whose values are 128 wide (arXiv:2412.19437,
  * section 4.2); 64 heads of 64 over 8 are gpt-oss (its model card), of which
- * cudnn-frontend's benchmark times the windowed layers, at 1024 tokens. */
+ * cudnn-frontend's benchmark times the windowed layers, at 1024 tokens. Our own rows
+ * have columns for both. */
 static enum stc_err put_head_dim(const struct stc_vctx *c, const char *cell,
                                  struct stc_query *q, struct stc_diag *diag)
 {
@@ -146,6 +147,8 @@ static const struct stc_vcol train_cols[] = {COPY("gpu", "gpu"),
                                              COPY("heads", "heads"),
                                              COPY("kv_heads", "kv_heads"),
                                              CALL("head_dim", put_head_dim),
+                                             COPY("head_dim_v", "head_dim_v"),
+                                             COPY("window", "window"),
                                              COPY("seqlen_q", "q_len"),
                                              COPY("seqlen_kv", "kv_len")};
 static const struct stc_vcol moe_cols[] = {
