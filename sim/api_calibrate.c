@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "calib/export.h"
 #include "calib/import.h"
@@ -56,6 +57,19 @@ static void import_line(const char *path, const struct stc_import_report *r,
     stc_text_printf(t, "%s%s\n", r->remark[0] ? "; " : "", r->remark);
 }
 
+/* A store that an import made and put nothing into goes again. */
+static void take_back(struct stc_store *s, const char *db)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    int64_t n = 1;
+    char path[4096];
+    bool empty = stc_store_count(s, "measurement", &n, NULL) == STC_OK && n == 0;
+    stc_store_close(s);
+    for (size_t i = 0; empty && i < sizeof ends / sizeof ends[0]; i++)
+        if (snprintf(path, sizeof path, "%s%s", db, ends[i]) < (int)sizeof path)
+            (void)remove(path);
+}
+
 enum stc_err stc_calibrate_import(const struct stc_calibrate_opts *given,
                                   const char *path, enum stc_format format,
                                   struct stc_out *out, struct stc_diag *diag)
@@ -78,9 +92,13 @@ enum stc_err stc_calibrate_import(const struct stc_calibrate_opts *given,
                                        .tool = tool,
                                        .date = date,
                                        .hw = hw};
+    bool is_new = access(o.db, F_OK) != 0;
     if (err == STC_OK) err = stc_store_open(&s, o.db, STC_DB_CREATE, diag);
     if (err == STC_OK) err = stc_import_file(s, path, &io, &r, diag);
-    stc_store_close(s);
+    if (err != STC_OK && s && is_new)
+        take_back(s, o.db);
+    else
+        stc_store_close(s);
     stc_arena_free(&a);
     if (err != STC_OK) return err;
     stc_text_init(&t, 0);

@@ -1,4 +1,4 @@
-# Files that hold nothing for a store: one line each, bounded memory.
+# Files that hold nothing for a store: one line each, bounded memory, no store made of nothing.
 cd $T
 { (ulimit -v 400000; $STEPCAST --version; exit $?); } >/dev/null 2>&1 && ulimit -v 400000 # not under a sanitizer
 : >empty.csv
@@ -15,4 +15,4 @@ for f in none.csv empty.csv zeros.csv deep.json cut.json bad.json.gz bad.sqlite 
     $STEPCAST calibrate import --db my.db $f
     echo "exit $?"
 done 2>&1
-$STEPCAST calibrate show --db my.db
+ls my.db* 2>/dev/null || echo "no store is left"
