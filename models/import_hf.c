@@ -158,6 +158,8 @@ static const struct {
     SIZE(n_experts, "n_routed_experts", "num_local_experts", "num_experts",
          "moe_num_experts"),
     SIZE(topk, "num_experts_per_tok", "moe_top_k", "moe_k"),
+    SIZE(route_groups, "n_group"),
+    SIZE(topk_groups, "topk_group"),
     SIZE(expert_ffn, "moe_intermediate_size"),
     SIZE(n_shared_experts, "n_shared_experts", "moe_num_shared_experts"),
     SIZE(shared_ffn, "shared_expert_intermediate_size", "shared_intermediate_size"),

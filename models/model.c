@@ -432,6 +432,10 @@ static enum stc_err check_experts(const struct stc_model *m, struct stc_diag *di
         return stc_fail(diag, STC_ERR_RANGE, "%s: topk: %d is not in [1, %d experts]",
                         m->name, (int)m->topk, (int)m->n_experts);
     }
+    if (m->topk_groups > m->route_groups) {
+        return stc_fail(diag, STC_ERR_RANGE, "%s: topk_groups: %d of %d route_groups",
+                        m->name, (int)m->topk_groups, (int)m->route_groups);
+    }
     if (m->expert_ffn < 1) {
         return stc_fail(diag, STC_ERR_RANGE,
                         "%s: expert_ffn: %d; a model with experts says their width",

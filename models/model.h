@@ -57,6 +57,9 @@ struct stc_model {
     int32_t mla_q_rank, mla_kv_rank, mla_nope_dim, mla_rope_dim, mla_v_dim;
     /* experts */
     int32_t n_experts, topk, expert_ffn, n_shared_experts;
+    /* groups of experts, and how many of them a token's topk may come from; 0: no
+     * such limit (DeepSeek-V2 2405.04434 §2.2.2, device-limited routing) */
+    int32_t route_groups, topk_groups;
     int32_t
         shared_ffn; /* width of all shared experts together; 0: n_shared_experts * expert_ffn */
     int32_t dense_layers; /* first layers without experts */

@@ -61,6 +61,8 @@ static const struct stc_bind_row rows[] = {
     N(mla_v_dim, "head size of values"),
     UPTO(n_experts, 1e5, "routed experts a layer"),
     UPTO(topk, 1e5, "experts a token"),
+    UPTO(route_groups, 1e5, "groups of experts, for routing"),
+    UPTO(topk_groups, 1e5, "groups that a token's experts may come from"),
     N(expert_ffn, "inner width of an expert"),
     N(n_shared_experts, "experts that see every token"),
     N(shared_ffn, "width of all shared experts together"),

@@ -106,6 +106,29 @@ START_TEST(experts_8_bit_attention_is_faster_and_keeps_less)
 }
 END_TEST
 
+/* Routing that keeps a token in fewer groups, and so on fewer nodes, sends less. */
+START_TEST(experts_fewer_groups_reach_fewer_nodes)
+{
+    static const char *const nodes =
+        "cluster=dgx-h100 layout.pp=4 layout.ep=64 stack=megatron-bridge-2025 "
+        "layout.recompute=full stack.overlap_moe=no stack.moe_deepep=yes "
+        "train.precision=fp8 ";
+    double last = 0;
+    for (int m = 1; m <= 8; m++) {
+        char more[320];
+        (void)snprintf(more, sizeof more, "%smodel.route_groups=8 model.topk_groups=%d",
+                       nodes, m);
+        double s = step_s(LATENT, more);
+        ck_assert_double_gt(s, last);
+        last = s;
+    }
+    char none[320];
+    (void)snprintf(none, sizeof none, "%smodel.route_groups=0 model.topk_groups=0",
+                   nodes);
+    ck_assert_double_eq_tol(step_s(LATENT, none), last, 1e-12);
+}
+END_TEST
+
 /* 2: beside other compute only where the group leaves its NVLink domain. */
 START_TEST(experts_exchange_hides_where_it_leaves_the_domain)
 {
@@ -214,6 +237,7 @@ static Suite *experts_suite(void)
     tcase_add_test(t, experts_exchange_conserves_bytes);
     tcase_add_test(t, experts_latent_attention_recomputes_its_up_projections);
     tcase_add_test(t, experts_8_bit_attention_is_faster_and_keeps_less);
+    tcase_add_test(t, experts_fewer_groups_reach_fewer_nodes);
     tcase_add_test(t, experts_exchange_hides_where_it_leaves_the_domain);
     tcase_add_test(t, experts_exchange_waits_for_the_busiest);
     tcase_add_test(t, experts_with_a_capacity_are_graphed);

@@ -240,16 +240,29 @@ static bool is_exchange(const struct stc_op *op)
     return op->id == STC_OP_MOE_DISPATCH || op->id == STC_OP_MOE_COMBINE;
 }
 
+/* How many of n places hold the groups of experts that a token is routed to: of g
+ * groups, evenly laid over the places, m are drawn (hypergeometric). */
+static double places_reached(const struct stc_model *model, double n)
+{
+    double g = model->route_groups, m = model->topk_groups, none = 1;
+    if (g < 2 || m < 1 || m >= g) return n;
+    if (n >= g) return n * m / g; /* a group spans places */
+    for (double i = 0; i < m; i++)
+        none *= fmax(0, g - g / n - i) / (g - i);
+    return n * (1 - none);
+}
+
 /* Distinct destinations among the k experts of a token: a dispatcher that sends a
- * token once to each puts this share of k copies on the wire (uniform routing:
- * n (1 - (1 - 1/n)^k)). Destinations are NVLink domains where the group has
- * several, else its ranks: DeepEP's dispatch inside a node goes by
- * is_token_in_rank, its combine sums on the rank first. */
+ * token once to each puts this share of k copies on the wire (uniform routing over
+ * the places that its groups reach: n (1 - (1 - 1/n)^k)). Destinations are NVLink
+ * domains where the group has several, else its ranks: DeepEP's dispatch inside a
+ * node goes by is_token_in_rank, its combine sums on the rank first. */
 static double once_per_place(const struct stc_optime *t, const struct stc_op *op)
 {
     const struct stc_group_shape *g = &t->axis_shape[op->shape.coll.axis];
     double n = g->n_nodes > 1 ? g->n_nodes : g->n_ranks, k = t->s->model.topk;
     if (!is_exchange(op) || !t->s->stack.moe_deepep || n < 2 || k < 2) return 1;
+    n = places_reached(&t->s->model, n);
     return n * (1 - pow(1 - 1 / n, k)) / k;
 }
 
