@@ -170,7 +170,7 @@ static void choices_of(const struct stc_coll_ctx *c, struct choice *l)
 static void choose(const struct stc_coll_ctx *c, const struct choice *l,
                    struct pick *best)
 {
-    struct stc_coll_terms t[2];
+    struct stc_coll_terms t[2] = {{0}};
     double best_s = INFINITY;
     int at = 0, spare = 0;
     for (int i = 0; i < l->n; i++) {

@@ -275,7 +275,7 @@ static void count_joins(const struct stc_run *r, int32_t stage_i, struct stc_led
     const struct stc_stage_tmpl *t = &r->low.stages[stage_i];
     int32_t rank = representative(r, stage_i);
     bool joins[STC_STREAM_COUNT] = {false};
-    int streams[STC_STREAM_COUNT], n_streams = 0;
+    int streams[STC_STREAM_COUNT] = {0}, n_streams = 0;
     for (int32_t i = 0; i < t->n_blocks; i++)
         for (int s = 0; s < STC_STREAM_COUNT; s++)
             for (uint32_t k = 0; k < t->blocks[i].n[s]; k++)
