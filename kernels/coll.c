@@ -166,17 +166,18 @@ static void choices_of(const struct stc_coll_ctx *c, struct choice *l)
     l->forced = false;
 }
 
-/* The cheapest, of equals the first. */
+/* The cheapest, of equals the first. There is always one: some way needs no link. */
 static void choose(const struct stc_coll_ctx *c, const struct choice *l,
                    struct pick *best)
 {
-    struct stc_coll_terms t[2] = {{0}};
-    double best_s = INFINITY;
-    int at = 0, spare = 0;
-    for (int i = 0; i < l->n; i++) {
+    struct stc_coll_terms t[2];
+    int at = 0, spare = 1;
+    l->v[0].alg->time_s(c, l->v[0].proto, &t[0]);
+    double best_s = t[0].latency_s + t[0].bw_s;
+    for (int i = 1; i < l->n; i++) {
         l->v[i].alg->time_s(c, l->v[i].proto, &t[spare]);
         double s = t[spare].latency_s + t[spare].bw_s;
-        if (i > 0 && s >= best_s) continue;
+        if (s >= best_s) continue;
         best_s = s;
         at = i;
         spare = 1 - spare;
