@@ -166,7 +166,7 @@ static void choices_of(const struct stc_coll_ctx *c, struct choice *l)
     l->forced = false;
 }
 
-/* The cheapest, of equals the first. There is always one: some way needs no link. */
+/* The cheapest, of equals the first. There is always one: tests/test_coll.c asks for all. */
 static void choose(const struct stc_coll_ctx *c, const struct choice *l,
                    struct pick *best)
 {
