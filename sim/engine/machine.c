@@ -175,14 +175,12 @@ static void push_work(struct stc_machine *m, uint32_t s)
 }
 
 /* Up to the next tick; a millionth of one is rounding of the rates. Over the end of
- * the clock: -1, which push_event refuses. */
+ * the clock (2048: doubles there are so coarse): -1, which push_event refuses. */
 static int64_t work_end(const struct stc_machine *m, const struct stream *st)
 {
     double ticks = ceil(st->left_ticks / st->rate - 1e-6);
-    if (!(ticks > 0)) return m->now;
-    /* 2048: a double beside 2^63 is that coarse */
-    bool holds = ticks < (double)(INT64_MAX - m->now) - 2048;
-    return holds ? m->now + (int64_t)ticks : -1;
+    if (ticks >= (double)(INT64_MAX - m->now) - 2048) return -1;
+    return m->now + (ticks > 0 ? (int64_t)ticks : 0);
 }
 
 /* What the observer is told of the task that stream s is at. */

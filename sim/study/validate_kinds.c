@@ -120,9 +120,10 @@ static enum stc_err put_seq_len(const struct stc_vctx *c, const char *cell,
 static enum stc_err put_gpus(const struct stc_vctx *c, const char *cell,
                              struct stc_scenario *s, struct stc_diag *diag)
 {
+    enum { MANY = 32 }; /* replicas: an inference, no published figure */
     static const char *const cut[] = {"tp", "pp", "cp"};
     const char *shard = stc_vctx_cell(c, "shard");
-    long gpus = 32, batch = strtol(stc_vctx_cell(c, "global_batch"), NULL, 10),
+    long gpus = MANY, batch = strtol(stc_vctx_cell(c, "global_batch"), NULL, 10),
          micro = strtol(stc_vctx_cell(c, "micro_batch"), NULL, 10);
     char text[24];
     if (cell[0]) return set(s, "cluster.gpus", cell, diag);

@@ -14,29 +14,16 @@
 #include "calib/load_coll.h"
 #include "kernels/coll.h"
 #include "kernels/coll_params.h"
+#include "tests/bench/bench.h"
 
 enum { N_QUERIES = 200000, ROUNDS = 5 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void must(enum stc_err err, const struct stc_diag *diag)
-{
-    if (err == STC_OK) return;
-    fprintf(stderr, "bench_coll: %s\n", diag->text);
-    exit(3);
-}
 
 static void queries(const char *name, const struct stc_coll_params *p,
                     const struct stc_group_shape *g)
 {
     double best_s = 1e9, sum = 0.0;
     for (int round = 0; round < ROUNDS; round++) {
-        double start_s = now_s();
+        double start_s = bench_cpu_s();
         double bytes = 1024.0;
         for (int i = 0; i < N_QUERIES; i++) {
             struct stc_coll_est e;
@@ -44,7 +31,7 @@ static void queries(const char *name, const struct stc_coll_params *p,
             sum += e.seconds;
             bytes = bytes < 5e8 ? bytes * 1.37 : 1024.0;
         }
-        double s = now_s() - start_s;
+        double s = bench_cpu_s() - start_s;
         best_s = s < best_s ? s : best_s;
     }
     printf("%-14s %8d %10.1f ns/query%s\n", name, N_QUERIES, 1e9 * best_s / N_QUERIES,
@@ -57,7 +44,7 @@ int main(void)
     static struct stc_coll_cv cv;
     struct stc_diag diag = {{0}};
     struct stc_arena a = STC_ARENA_INIT;
-    must(stc_load_coll(&p, &diag), &diag);
+    bench_must(stc_load_coll(&p, &diag), &diag);
     struct stc_group_shape node = {.n_ranks = 8,
                                    .n_nodes = 1,
                                    .ranks_per_node = 8,
@@ -77,16 +64,18 @@ int main(void)
     net.n_ranks = 64;
     net.n_nodes = 8;
     struct stc_coll_flows f = {.arena = &a};
-    double start_s = now_s();
+    double start_s = bench_cpu_s();
     for (int i = 0; i < 100; i++) {
         stc_arena_reset(&a);
-        must(stc_coll_emit(&p, &net, STC_COLL_ALL_TO_ALL, 1e8, NULL, &f), &diag);
+        bench_must(stc_coll_emit(&p, &net, STC_COLL_ALL_TO_ALL, 1e8, NULL, &f), &diag);
     }
-    printf("%-14s %8zu %10.2f us\n", "coll_emit_a2a", f.n, 1e4 * (now_s() - start_s));
+    printf("%-14s %8zu %10.2f us\n", "coll_emit_a2a", f.n,
+           1e4 * (bench_cpu_s() - start_s));
 
-    start_s = now_s();
-    must(stc_fit_coll(&a, NULL, "tests/data/truth", NULL, &fit, &cv, &diag), &diag);
-    printf("%-14s %8d %10.2f s\n", "coll_fit", cv.n, now_s() - start_s);
+    start_s = bench_cpu_s();
+    bench_must(stc_fit_coll(&a, NULL, "tests/data/truth", NULL, &fit, &cv, &diag),
+               &diag);
+    printf("%-14s %8d %10.2f s\n", "coll_fit", cv.n, bench_cpu_s() - start_s);
     stc_arena_free(&a);
     return 0;
 }

@@ -15,6 +15,7 @@
 #include "hw/catalogue.h"
 #include "kernels/cost_memo.h"
 #include "sim/base/stats.h"
+#include "tests/bench/bench.h"
 
 enum { N_QUERIES = 100000, N_SHAPES = 512, N_COLD = 200, SWEEP_BYTES = 64 << 20 };
 
@@ -24,20 +25,6 @@ struct setup {
     struct stc_cost_memo memo;
     double sum; /* so that nothing is optimised away */
 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void must(enum stc_err err, const struct stc_diag *diag)
-{
-    if (err == STC_OK) return;
-    fprintf(stderr, "bench_cost: %s\n", diag->text);
-    exit(3);
-}
 
 static struct stc_gemm_q gemm_at(int i)
 {
@@ -122,12 +109,12 @@ static void queries(struct setup *s)
             char name[32];
             for (int i = 0; i < N_SHAPES; i++)
                 ask(s, kind, i, warm == 1);
-            double t0 = now_s();
+            double t0 = bench_cpu_s();
             for (int i = 0; i < N_QUERIES; i++)
                 ask(s, kind, i, warm == 1);
             snprintf(name, sizeof name, "%s%s", names[kind], warm == 1 ? "_warm" : "");
             printf("%-18s %8d %10.1f ns/query\n", name, N_QUERIES,
-                   1e9 * (now_s() - t0) / N_QUERIES);
+                   1e9 * (bench_cpu_s() - t0) / N_QUERIES);
         }
 }
 
@@ -139,9 +126,9 @@ static void cold(struct setup *s)
     for (int i = 0; i < N_COLD; i++) {
         for (size_t j = 0; j < SWEEP_BYTES; j += 64)
             sweep[j] = (unsigned char)i;
-        double t0 = now_s();
+        double t0 = bench_cpu_s();
         ask(s, i % 4, 7 * i, false);
-        spent[i] = now_s() - t0;
+        spent[i] = bench_cpu_s() - t0;
     }
     free((void *)(uintptr_t)sweep);
     printf("%-18s %8d %10.1f ns/query\n", "cost_swept", N_COLD,
@@ -156,19 +143,21 @@ int main(void)
     struct stc_hw *hw;
     struct setup s = {0};
 
-    double t0 = now_s();
-    must(stc_cost_load(&a, &cost, &diag), &diag);
-    printf("%-18s %8d %10.2f ms\n", "cost_load", cost->n_fits, 1e3 * (now_s() - t0));
-    must(stc_hw_load(&a, &hw, &diag), &diag);
-    must(stc_hw_find_gpu(hw, "H100-SXM5-80GB", &s.gpu, &diag), &diag);
-    must(stc_cost_memo_init(&s.memo, &a, 8192, &diag), &diag);
+    double t0 = bench_cpu_s();
+    bench_must(stc_cost_load(&a, &cost, &diag), &diag);
+    printf("%-18s %8d %10.2f ms\n", "cost_load", cost->n_fits,
+           1e3 * (bench_cpu_s() - t0));
+    bench_must(stc_hw_load(&a, &hw, &diag), &diag);
+    bench_must(stc_hw_find_gpu(hw, "H100-SXM5-80GB", &s.gpu, &diag), &diag);
+    bench_must(stc_cost_memo_init(&s.memo, &a, 8192, &diag), &diag);
     s.cost = cost;
     make_questions();
     queries(&s);
     cold(&s);
     static struct stc_fit_report rep;
     const struct stc_fit_opt opt = {0};
-    must(stc_fit_compute(&a, "tests/data/truth", &opt, &fitted, &rep, &diag), &diag);
+    bench_must(stc_fit_compute(&a, "tests/data/truth", &opt, &fitted, &rep, &diag),
+               &diag);
     printf("%-18s %8d %10.1f s\n", "cost_fit", fitted->n_fits, rep.seconds);
     stc_arena_free(&a);
     return s.sum > 0 ? 0 : 1;

@@ -18,21 +18,8 @@
 #include "calib/import.h"
 #include "calib/source.h"
 #include "calib/store.h"
+#include "tests/bench/bench.h"
 #include "tests/gen_kineto.h"
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void must(enum stc_err err, const struct stc_diag *diag)
-{
-    if (err == STC_OK) return;
-    fprintf(stderr, "bench_import: %s\n", diag->text);
-    exit(3);
-}
 
 static void must_sys(int fine, const char *what)
 {
@@ -65,11 +52,11 @@ static void trace(const char *name, const char *path, int megabytes)
     int64_t n_seen = 0;
     const struct stc_sink sink = {
         .meas = count_meas, .anchor = no_anchor, .ctx = &n_seen};
-    double start_s = now_s();
-    must(stc_source_open(&src, path, &diag), &diag);
-    must(stc_import_kineto(&src, path, &none, &sink, &report, &diag), &diag);
+    double start_s = bench_cpu_s();
+    bench_must(stc_source_open(&src, path, &diag), &diag);
+    bench_must(stc_import_kineto(&src, path, &none, &sink, &report, &diag), &diag);
     stc_source_close(&src);
-    double took_s = now_s() - start_s;
+    double took_s = bench_cpu_s() - start_s;
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
     printf("%-14s %8d %10.2f s%s\n", name, megabytes, took_s, n_seen > 0 ? "" : "?");
@@ -117,10 +104,10 @@ static void store_import(const char *table, const char *db, int n_rows)
         fprintf(f, "H100-SXM5-80GB,bfloat16,%d,4096,%d,%d.5\n", 1 + i % 1000,
                 64 * (1 + i / 1000), 5 + i % 77);
     must_sys(fclose(f) == 0, table);
-    must(stc_store_open(&s, db, STC_DB_CREATE, &diag), &diag);
-    double start_s = now_s();
-    must(stc_import_file(s, table, NULL, &r, &diag), &diag);
-    double took_s = now_s() - start_s;
+    bench_must(stc_store_open(&s, db, STC_DB_CREATE, &diag), &diag);
+    double start_s = bench_cpu_s();
+    bench_must(stc_import_file(s, table, NULL, &r, &diag), &diag);
+    double took_s = bench_cpu_s() - start_s;
     stc_store_close(s);
     printf("%-14s %8d %10.0f rows/s\n", "store_import", n_rows,
            (double)r.n_new / took_s);
